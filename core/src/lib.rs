@@ -1,0 +1,4 @@
+//! The thinking half of plimsoll. Nothing here reads a file, a clock, the environment or the network.
+
+pub mod lang;
+pub mod model;
