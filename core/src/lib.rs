@@ -1,4 +1,7 @@
 //! The thinking half of plimsoll. Nothing here reads a file, a clock, the environment or the network.
 
-pub mod lang;
 pub mod model;
+pub mod lang;
+pub mod plan;
+pub mod apply;
+pub mod state;

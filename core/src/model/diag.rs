@@ -73,7 +73,10 @@ impl Diagnostic {
 
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
         self
     }
 
@@ -85,15 +88,26 @@ impl Diagnostic {
 
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(Help { text: text.into(), patch: None });
+        self.help.push(Help {
+            text: text.into(),
+            patch: None,
+        });
         self
     }
 
     #[must_use]
-    pub fn patch(mut self, text: impl Into<String>, span: Span, replacement: impl Into<String>) -> Self {
+    pub fn patch(
+        mut self,
+        text: impl Into<String>,
+        span: Span,
+        replacement: impl Into<String>,
+    ) -> Self {
         self.help.push(Help {
             text: text.into(),
-            patch: Some(Patch { span, replacement: replacement.into() }),
+            patch: Some(Patch {
+                span,
+                replacement: replacement.into(),
+            }),
         });
         self
     }
@@ -107,7 +121,12 @@ impl Diagnostic {
 pub fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by(|a, b| {
         let place = |d: &Diagnostic| d.labels.first().map(|l| l.span.clone());
-        (place(a), a.severity, &a.code, &a.summary).cmp(&(place(b), b.severity, &b.code, &b.summary))
+        (place(a), a.severity, &a.code, &a.summary).cmp(&(
+            place(b),
+            b.severity,
+            &b.code,
+            &b.summary,
+        ))
     });
     diagnostics.dedup();
     diagnostics
@@ -138,7 +157,9 @@ fn distance(a: &str, b: &str) -> usize {
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let swap = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + swap);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + swap);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }

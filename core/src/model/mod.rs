@@ -1,7 +1,21 @@
 //! The nouns: what everything else speaks of.
 
+mod addr;
 pub mod diag;
+mod digest;
+pub mod guest;
+pub mod item;
+mod load_balancer;
+pub mod observed;
+mod protocol;
+pub mod schema;
 mod span;
 
+pub use addr::{Addr, ArmId, Kind, NotAnAddr};
 pub use diag::{Diagnostic, Severity};
+pub use digest::{Digest, Fingerprint, digest_of};
+pub use item::{Attr, Attributes, FieldDiff, Item};
+pub use load_balancer::{IpConfiguration, LoadBalancer, NetworkInterface, PublicIp, Rule};
+pub use protocol::{Protocol, Where};
+pub use schema::ItemKind;
 pub use span::Span;

@@ -14,7 +14,11 @@ pub struct Span {
 
 impl Span {
     pub fn new(file: Arc<str>, range: std::ops::Range<usize>) -> Self {
-        Self { file, start: range.start, end: range.end.max(range.start) }
+        Self {
+            file,
+            start: range.start,
+            end: range.end.max(range.start),
+        }
     }
 
     pub fn range(&self) -> std::ops::Range<usize> {

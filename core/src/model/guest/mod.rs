@@ -1,0 +1,13 @@
+//! A guest: a backend VM seen from inside.
+
+mod connection;
+mod entry;
+mod facts;
+mod firewall;
+mod record;
+
+pub use connection::{Connection, GuestRef, Interface, Os};
+pub use entry::{AZURE_PROBE_SOURCE, EntryKey, EntryState, NotAnEntry, Opening, Touch};
+pub use facts::{GuestFacts, InterfaceAddress, Listener, RecordFact};
+pub use firewall::{Chain, Firewall, FirewallKind, FirewallRule, Packet, Target, Verdict};
+pub use record::{Claim, Entry, GuestRecord, RECORD_FORMAT, RecordError};
