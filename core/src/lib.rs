@@ -1,5 +1,6 @@
 //! The thinking half of plimsoll. Nothing here reads a file, a clock, the environment or the network.
 
+pub mod config;
 pub mod model;
 pub mod lang;
 pub mod plan;

@@ -1,0 +1,22 @@
+//! What `cmd` gathers before anything is understood.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Path (as the user would type it) → text.
+#[derive(Clone, Debug, Default)]
+pub struct SourceSet {
+    pub files: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// What comes from outside the files.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Variables from `--var` and from the environment: texts, to be converted to the variable's type. The last one wins.
+    pub variables: BTreeMap<String, String>,
+    /// Values from variable files (already evaluated), weaker than `variables`.
+    pub variable_files: BTreeMap<String, Value>,
+    /// Only in the lab does `lab_address` count.
+    pub lab: bool,
+}
