@@ -142,7 +142,7 @@ impl DesiredLoadBalancer {
                 .cloned()
                 .unwrap_or_else(|| crate::model::Item::new(item.name.clone()));
             for attribute in item.kind.attributes() {
-                let keeps = attribute.fallback() == crate::model::schema::Fallback::Kept;
+                let keeps = attribute.default == crate::model::schema::Fallback::Kept;
                 match item.attributes.get(attribute.name) {
                     Some(value) => {
                         whole

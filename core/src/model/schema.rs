@@ -587,9 +587,3 @@ static OUTBOUND_RULE: &[Attribute] = &[
         "Send TCP reset on idle timeout.",
     ),
 ];
-
-impl Attribute {
-    pub fn fallback(&self) -> Fallback {
-        self.default
-    }
-}
