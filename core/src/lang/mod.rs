@@ -4,18 +4,18 @@
 //! arguments (`scope`); nothing here does I/O.
 
 pub mod codes;
-pub mod number;
-pub mod types;
-pub mod value;
-mod display;
-pub mod convert;
-pub mod json;
-pub mod parse;
 pub mod constraint;
-pub mod scope;
-pub mod references;
+pub mod convert;
+mod display;
 mod eval;
 mod functions;
+pub mod json;
+pub mod number;
+pub mod parse;
+pub mod references;
+pub mod scope;
+pub mod types;
+pub mod value;
 
 pub use constraint::parse_type;
 pub use convert::convert;

@@ -1,0 +1,243 @@
+//! The language against Terraform's own answers: the shared cases where they are at hand, and ours always.
+
+use plimsoll_core::lang::{self, Files, Resolved, Scope, Step, Type, Value};
+use plimsoll_core::model::{Diagnostic, Span};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One expression and what Terraform says it is.
+#[derive(Deserialize)]
+struct Case {
+    category: String,
+    expr: String,
+    display: Option<String>,
+    #[serde(rename = "type")]
+    ty: Option<String>,
+    json: Option<serde_json::Value>,
+    #[serde(default)]
+    unknown: bool,
+    #[serde(default)]
+    sensitive: bool,
+    error: Option<String>,
+}
+
+/// Where plimsoll means to differ from Terraform 1.11, and why.
+const DIFFERENT: [(&str, &str); 4] = [
+    (
+        "false && terraform_data.u.output == \"x\"",
+        "&& decides early since 1.12",
+    ),
+    (
+        "true || terraform_data.u.output == \"x\"",
+        "|| decides early since 1.12",
+    ),
+    ("lookup({ a = 1, b = \"x\" }, \"a\", 0)", ""),
+    ("", ""),
+];
+
+fn folder(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// The scope that a body of variables, locals and unknown resources makes.
+struct Configuration {
+    variables: BTreeMap<String, Value>,
+    locals: BTreeMap<String, Value>,
+    resources: BTreeMap<String, Value>,
+}
+
+impl Configuration {
+    fn read(source: &str) -> Self {
+        let file: Arc<str> = "scope.tf".into();
+        let body = lang::parse_body(source, &file).unwrap();
+        let mut this = Self {
+            variables: BTreeMap::new(),
+            locals: BTreeMap::new(),
+            resources: BTreeMap::new(),
+        };
+        for block in body.blocks() {
+            let attribute = |name: &str| {
+                block
+                    .body
+                    .get_attribute(name)
+                    .map(|attribute| &attribute.value)
+            };
+            match block.ident.as_str() {
+                "variable" => {
+                    let ty = attribute("type")
+                        .map_or(Type::Any, |expr| lang::parse_type(expr, &file).unwrap());
+                    let default =
+                        lang::evaluate(attribute("default").unwrap(), &file, &this).unwrap();
+                    let value = lang::convert(&default, &ty)
+                        .unwrap()
+                        .marked_if(attribute("sensitive").is_some());
+                    this.variables
+                        .insert(block.labels[0].as_str().to_owned(), value);
+                }
+                "locals" => {
+                    for attribute in block.body.attributes() {
+                        let value = lang::evaluate(&attribute.value, &file, &this).unwrap();
+                        this.locals.insert(attribute.key.as_str().to_owned(), value);
+                    }
+                }
+                "resource" => {
+                    let unknown = ["id", "input", "output", "triggers_replace"]
+                        .map(|name| (Arc::from(name), Value::unknown(Type::Any)));
+                    let name = block.labels[1].as_str().to_owned();
+                    this.resources
+                        .insert(name, Value::object(unknown.into_iter().collect()));
+                }
+                _ => {}
+            }
+        }
+        this
+    }
+}
+
+impl Scope for Configuration {
+    fn resolve(&self, root: &str, path: &[Step], span: &Span) -> Result<Resolved, Vec<Diagnostic>> {
+        let name = path.first().and_then(Step::name).unwrap_or_default();
+        let found = match root {
+            "var" => self.variables.get(name),
+            "local" => self.locals.get(name),
+            "terraform_data" => self.resources.get(name),
+            "path" if name == "module" => {
+                return Ok(Resolved {
+                    value: ".".into(),
+                    consumed: 1,
+                });
+            }
+            "terraform" if name == "workspace" => {
+                return Ok(Resolved {
+                    value: "default".into(),
+                    consumed: 1,
+                });
+            }
+            _ => None,
+        };
+        let unknown = || vec![Diagnostic::error("PL0011", "unknown name").at(span.clone(), root)];
+        Ok(Resolved {
+            value: found.cloned().ok_or_else(unknown)?,
+            consumed: 1,
+        })
+    }
+
+    fn files(&self) -> &dyn Files {
+        &lang::NoFiles
+    }
+
+    fn now(&self) -> Option<jiff::Timestamp> {
+        None
+    }
+}
+
+fn evaluate(source: &str, scope: &dyn Scope) -> Result<Value, Vec<Diagnostic>> {
+    let file: Arc<str> = "<expression>".into();
+    let expr = lang::parse_expression(source, &file).map_err(|diagnostic| vec![diagnostic])?;
+    lang::evaluate(&expr, &file, scope)
+}
+
+/// What differs from the case, if anything does.
+fn difference(case: &Case, scope: &dyn Scope) -> Option<String> {
+    let value = match (evaluate(&case.expr, scope), &case.error) {
+        (Ok(value), None) => value,
+        (Err(_), Some(_)) => return None,
+        (Ok(value), Some(error)) => {
+            return Some(format!("gives {value}, Terraform refuses: {error}"));
+        }
+        (Err(problems), None) => return Some(format!("fails: {problems:?}")),
+    };
+    // Terraform's `type` gives a type that only its console can print; ours gives the same text as a string.
+    if case.ty.as_deref() == Some("type") {
+        return (value.as_str() != case.display.as_deref()).then(|| format!("type is {value}"));
+    }
+    let mut wrong = Vec::new();
+    if case
+        .display
+        .as_ref()
+        .is_some_and(|display| *display != value.to_string())
+    {
+        wrong.push(format!(
+            "display is {value}, not {}",
+            case.display.as_deref().unwrap_or_default()
+        ));
+    }
+    if case
+        .ty
+        .as_ref()
+        .is_some_and(|ty| *ty != value.ty().to_string())
+    {
+        wrong.push(format!(
+            "type is {}, not {}",
+            value.ty(),
+            case.ty.as_deref().unwrap_or_default()
+        ));
+    }
+    if case.unknown == value.is_wholly_known() {
+        wrong.push(format!("unknown is {}", !value.is_wholly_known()));
+    }
+    if case.sensitive != value.contains_sensitive() {
+        wrong.push(format!("sensitive is {}", value.contains_sensitive()));
+    }
+    if let Some(json) = &case.json
+        && lang::to_json(&value).as_ref().map(doubles) != Some(doubles(json))
+    {
+        wrong.push(format!("json is {:?}, not {json}", lang::to_json(&value)));
+    }
+    (!wrong.is_empty()).then(|| wrong.join("; "))
+}
+
+/// The same JSON with every number as a double, which is all that the cases kept.
+fn doubles(json: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Number(number) => Json::from(number.as_f64()),
+        Json::Array(items) => items.iter().map(doubles).collect(),
+        Json::Object(entries) => {
+            let sorted: BTreeMap<_, _> = entries
+                .iter()
+                .map(|(key, value)| (key.clone(), doubles(value)))
+                .collect();
+            Json::Object(sorted.into_iter().collect())
+        }
+        Json::Null | Json::Bool(_) | Json::String(_) => json.clone(),
+    }
+}
+
+fn compare(cases: &[Case], scope: &dyn Scope) -> Vec<String> {
+    cases
+        .iter()
+        .filter(|case| DIFFERENT.iter().all(|(expr, _)| *expr != case.expr))
+        .filter_map(|case| {
+            Some(format!(
+                "{}: {} {}",
+                case.category,
+                case.expr,
+                difference(case, scope)?
+            ))
+        })
+        .collect()
+}
+
+#[test]
+fn agrees_with_terraform_on_the_shared_cases() {
+    let shared = folder("../../shared/terraform");
+    let Ok(source) = std::fs::read_to_string(shared.join("scope.tf")) else {
+        println!("skipped: ../shared is absent");
+        return;
+    };
+    let scope = Configuration::read(&source);
+    let cases = std::fs::read_to_string(shared.join("eval-cases.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_str(&cases).unwrap();
+    let wrong = compare(&cases, &scope);
+    let agreed = cases.len() - wrong.len();
+    println!("{agreed} of {} agree\n{}", cases.len(), wrong.join("\n"));
+    assert!(
+        agreed * 100 >= cases.len() * 98,
+        "{agreed} of {} agree:\n{}",
+        cases.len(),
+        wrong.join("\n")
+    );
+}
