@@ -7,6 +7,8 @@
 //! **Invariant:** nothing on the host outside `.plimsoll/` changes; every address, firewall rule
 //! and mount lives in a namespace that ends with the lab.
 
+pub mod arm;
+
 pub mod layout;
 pub mod seed;
 

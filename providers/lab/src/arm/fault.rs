@@ -1,0 +1,437 @@
+//! Misbehaviour on demand, said in one line of text: `429=2;retry-after=1 on=PUT loadBalancers`.
+//!
+//! A fault is `KIND[=VALUE]`, then in any order `;name=value` options, then `on=METHOD PATHPART`.
+//! Kinds: `slow`, `429`, `409`, `412`, `500`, `503`, `504` (`5xx` means 500), `fail-operation`,
+//! `cancel-operation`, `superseded[=silently]`, `drop-connection[=before|after]`, `stale-reads`,
+//! `nic-if-match`. Options: `count=N` (how often; for the status kinds also as the value), `skip=N`
+//! (let N matching requests pass first), `retry-after=S`, `code=C`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::message::Method;
+use super::refusal::{Refusal, etag_mismatch, retryable};
+
+/// Why the text of a fault was not understood.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FaultError {
+    #[error(
+        "unknown fault `{0}`: use slow=2s, 429=N, 409=N, 412, 500, 503, 504, fail-operation, cancel-operation, \
+         superseded, drop-connection, stale-reads=2s, nic-if-match=honoured|ignored|refused, or off"
+    )]
+    Kind(String),
+    #[error("fault `{fault}`: `{value}` is not {expected}")]
+    Value {
+        fault: String,
+        value: String,
+        expected: &'static str,
+    },
+}
+
+/// What a network interface does with `If-Match`: not established for Azure (FACTS 3 [OPEN]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum NicIfMatch {
+    #[default]
+    Honoured,
+    Ignored,
+    Refused,
+}
+
+/// How the operation that a write starts will end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Ending {
+    #[default]
+    Succeed,
+    Fail,
+    Cancel,
+    /// Another write won: the document is as before, the operation says so.
+    Superseded,
+    /// The same, but the operation says `Succeeded`.
+    SupersededSilently,
+}
+
+/// Whether a dropped request was carried out first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dropped {
+    Before,
+    After,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    Slow(Duration),
+    Status(u16),
+    End(Ending),
+    Drop(Dropped),
+    StaleReads(Duration),
+    NicIfMatch(NicIfMatch),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Fault {
+    text: String,
+    kind: Kind,
+    method: Option<String>,
+    path_part: Option<String>,
+    skip: u32,
+    /// `None`: until switched off.
+    left: Option<u32>,
+    retry_after: Option<u64>,
+    code: Option<String>,
+}
+
+/// The faults that are switched on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Faults {
+    active: Vec<Fault>,
+}
+
+/// What happens to one request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Interference {
+    pub refusal: Option<Refusal>,
+    pub retry_after: Option<u64>,
+    pub dropped: Option<Dropped>,
+    pub ending: Ending,
+    pub slow: Option<Duration>,
+    pub stale_for: Option<Duration>,
+}
+
+impl Faults {
+    /// Adds the fault that the text describes; `off` clears all.
+    ///
+    /// # Errors
+    /// When the text is not understood; nothing changes then.
+    pub fn set(&mut self, text: &str) -> Result<(), FaultError> {
+        if text.trim().eq_ignore_ascii_case("off") {
+            self.active.clear();
+            return Ok(());
+        }
+        let fault = parse(text)?;
+        if let Kind::NicIfMatch(_) = fault.kind {
+            self.active
+                .retain(|other| !matches!(other.kind, Kind::NicIfMatch(_)));
+        }
+        self.active.push(fault);
+        Ok(())
+    }
+
+    /// The texts of the faults still on.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.active.iter().map(|fault| fault.text.clone()).collect()
+    }
+
+    #[must_use]
+    pub fn nic_if_match(&self) -> NicIfMatch {
+        let mode = self.active.iter().find_map(|fault| match fault.kind {
+            Kind::NicIfMatch(mode) => Some(mode),
+            _ => None,
+        });
+        mode.unwrap_or_default()
+    }
+
+    /// What befalls this request; counted faults are used up. `id` is named in the bodies.
+    pub fn take(&mut self, method: Method, path: &str) -> Interference {
+        let mut interference = Interference::default();
+        for fault in &mut self.active {
+            if !fault.matches(method, path) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            // One refusal a request: the next one waits for the next request.
+            if matches!(fault.kind, Kind::Status(_)) && interference.refusal.is_some() {
+                continue;
+            }
+            if let Some(left) = &mut fault.left {
+                *left -= 1;
+            }
+            fault.befall(path, &mut interference);
+        }
+        self.active.retain(|fault| fault.left != Some(0));
+        interference
+    }
+}
+
+impl Fault {
+    fn matches(&self, method: Method, path: &str) -> bool {
+        let lower = path.to_ascii_lowercase();
+        let polling = lower.contains("/operations/") || lower.contains("/operationresults/");
+        // Without a filter, faults of writes leave reads alone, and no fault changes how an
+        // operation ends while it is merely being asked about.
+        let natural = match self.kind {
+            Kind::Status(409 | 412) | Kind::End(_) | Kind::Slow(_) | Kind::StaleReads(_) => {
+                method.writes() && !polling
+            }
+            Kind::Status(_) | Kind::Drop(_) => true,
+            Kind::NicIfMatch(_) => false,
+        };
+        natural
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|wanted| method.to_string() == *wanted)
+            && self
+                .path_part
+                .as_ref()
+                .is_none_or(|part| lower.contains(&part.to_ascii_lowercase()))
+    }
+
+    fn befall(&self, path: &str, interference: &mut Interference) {
+        match &self.kind {
+            Kind::Slow(duration) => interference.slow = Some(*duration),
+            Kind::StaleReads(duration) => interference.stale_for = Some(*duration),
+            Kind::End(ending) => interference.ending = *ending,
+            Kind::Drop(dropped) => interference.dropped = Some(*dropped),
+            Kind::NicIfMatch(_) => {}
+            Kind::Status(status) => {
+                interference.retry_after = self.retry_after;
+                interference.refusal = Some(self.refusal(*status, path));
+            }
+        }
+    }
+
+    /// Bodies as recorded or reported in errors.json.
+    fn refusal(&self, status: u16, path: &str) -> Refusal {
+        let wait = self.retry_after.unwrap_or(1);
+        match (status, self.code.as_deref()) {
+            (429, Some(code @ ("SubscriptionRequestsThrottled" | "TooManyRequests"))) => {
+                Refusal::gateway(
+                    429,
+                    code,
+                    format!(
+                        "Number of requests for subscription and operation exceeded the backend storage limit. \
+                     Please try again after '{wait}' seconds."
+                    ),
+                )
+            }
+            (429, Some(code @ "ResourceRequestsThrottled")) => Refusal::gateway(
+                429,
+                code,
+                format!(
+                    "Number of requests for action exceeded the limit. Please try again after '{wait}' seconds."
+                ),
+            ),
+            (429, Some("ReferencedResourceNotProvisioned")) => retryable(
+                "ReferencedResourceNotProvisioned",
+                format!(
+                    "Cannot proceed with operation because a resource used by resource {path} is not in \
+                     Succeeded state. Resource is in Updating state."
+                ),
+            ),
+            (429, None) => retryable(
+                "RetryableErrorDueToAnotherOperation",
+                format!(
+                    "Operation InternalOperation (00000000-0000-0000-0000-000000000000) is updating resource \
+                     {path}. The call can be retried in {wait} seconds."
+                ),
+            ),
+            (409, None) => Refusal::service(
+                409,
+                "AnotherOperationInProgress",
+                "Another operation on this or dependent resource is in progress.",
+            ),
+            (412, _) => etag_mismatch("W/\"unknown\"", "W/\"another\"", path),
+            (503, None) => Refusal::gateway(503, "ServerTimeout", "The request timed out."),
+            (504, None) => Refusal::gateway(
+                504,
+                "GatewayTimeout",
+                "The gateway did not receive a response from 'Microsoft.Network' within the specified time period.",
+            ),
+            (_, None) => Refusal::service(status, "InternalServerError", "An error occurred."),
+            (_, Some(code)) => Refusal::service(
+                status,
+                code,
+                "The request was refused by a fault of the lab.",
+            ),
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Fault, FaultError> {
+    let mut words = text
+        .split([';', ' ', '\t'])
+        .filter(|word| !word.is_empty())
+        .peekable();
+    let head = words.next().unwrap_or("");
+    let (name, value) = head
+        .split_once('=')
+        .map_or((head, None), |(name, value)| (name, Some(value)));
+    let mut left = None;
+    let kind = match (name.to_ascii_lowercase().as_str(), value) {
+        ("slow", Some(value)) => Kind::Slow(duration(head, value)?),
+        ("stale-reads", Some(value)) => Kind::StaleReads(duration(head, value)?),
+        ("nic-if-match", Some("honoured")) => Kind::NicIfMatch(NicIfMatch::Honoured),
+        ("nic-if-match", Some("ignored")) => Kind::NicIfMatch(NicIfMatch::Ignored),
+        ("nic-if-match", Some("refused")) => Kind::NicIfMatch(NicIfMatch::Refused),
+        ("superseded", Some("silently")) => {
+            left = Some(1);
+            Kind::End(Ending::SupersededSilently)
+        }
+        ("drop-connection", Some("before")) => {
+            left = Some(1);
+            Kind::Drop(Dropped::Before)
+        }
+        ("drop-connection", Some("after")) => {
+            left = Some(1);
+            Kind::Drop(Dropped::After)
+        }
+        (counted, value) => {
+            left = match value {
+                Some("always") => None,
+                Some(value) => Some(number(head, value)?),
+                None => Some(1),
+            };
+            counted_kind(counted).ok_or_else(|| FaultError::Kind(head.to_owned()))?
+        }
+    };
+    let mut fault = Fault {
+        text: text.trim().to_owned(),
+        kind,
+        method: None,
+        path_part: None,
+        skip: 0,
+        left,
+        retry_after: None,
+        code: None,
+    };
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some(("count", "always")) => fault.left = None,
+            Some(("count", value)) => fault.left = Some(number(word, value)?),
+            Some(("skip", value)) => fault.skip = number(word, value)?,
+            Some(("retry-after", value)) => fault.retry_after = Some(number(word, value)?.into()),
+            Some(("code", value)) => fault.code = Some(value.to_owned()),
+            Some(("on", value)) => {
+                match value.parse::<Method>() {
+                    Ok(method) => fault.method = Some(method.to_string()),
+                    Err(()) => fault.path_part = Some(value.to_owned()),
+                }
+                if let Some(part) = words.next_if(|word| !word.contains('=')) {
+                    fault.path_part = Some(part.to_owned());
+                }
+            }
+            _ => return Err(FaultError::Kind(word.to_owned())),
+        }
+    }
+    // A count of nothing would never run out.
+    if fault.left == Some(0) {
+        return Err(FaultError::Value {
+            fault: head.to_owned(),
+            value: "0".to_owned(),
+            expected: "a count of at least 1",
+        });
+    }
+    Ok(fault)
+}
+
+fn counted_kind(name: &str) -> Option<Kind> {
+    Some(match name {
+        "fail-operation" => Kind::End(Ending::Fail),
+        "cancel-operation" => Kind::End(Ending::Cancel),
+        "superseded" => Kind::End(Ending::Superseded),
+        "drop-connection" => Kind::Drop(Dropped::After),
+        "5xx" => Kind::Status(500),
+        status => Kind::Status(
+            status
+                .parse()
+                .ok()
+                .filter(|status| (400..600).contains(status))?,
+        ),
+    })
+}
+
+fn number(fault: &str, value: &str) -> Result<u32, FaultError> {
+    value.parse().map_err(|_| FaultError::Value {
+        fault: fault.to_owned(),
+        value: value.to_owned(),
+        expected: "a whole number",
+    })
+}
+
+/// `2s`, `300ms`, `1m`, or plain seconds.
+fn duration(fault: &str, value: &str) -> Result<Duration, FaultError> {
+    let refused = || FaultError::Value {
+        fault: fault.to_owned(),
+        value: value.to_owned(),
+        expected: "a duration such as 2s, 300ms or 1m",
+    };
+    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &value[digits.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        _ => return Err(refused()),
+    };
+    let seconds = digits.parse::<f64>().map_err(|_| refused())? * factor;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| *duration <= Duration::from_secs(24 * 3600))
+        .ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counted_fault_is_used_up_by_what_it_matches() {
+        let mut faults = Faults::default();
+        faults
+            .set("429=2;retry-after=7;skip=1 on=PUT loadbalancers")
+            .unwrap();
+        assert_eq!(faults.take(Method::Get, "/x/loadBalancers/a").refusal, None);
+        assert_eq!(
+            faults.take(Method::Put, "/x/loadBalancers/a").refusal,
+            None,
+            "skipped"
+        );
+        for _ in 0..2 {
+            let hit = faults.take(Method::Put, "/x/loadBalancers/a");
+            assert_eq!(hit.refusal.unwrap().status, 429);
+            assert_eq!(hit.retry_after, Some(7));
+        }
+        assert_eq!(faults.take(Method::Put, "/x/loadBalancers/a").refusal, None);
+        assert!(faults.texts().is_empty());
+    }
+
+    #[test]
+    fn slow_stays_until_off() {
+        let mut faults = Faults::default();
+        faults.set("slow=1500ms").unwrap();
+        for _ in 0..3 {
+            assert_eq!(
+                faults.take(Method::Put, "/x").slow,
+                Some(Duration::from_millis(1500))
+            );
+        }
+        assert_eq!(faults.take(Method::Get, "/x").slow, None);
+        faults.set("off").unwrap();
+        assert_eq!(faults.take(Method::Put, "/x").slow, None);
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_changes_nothing() {
+        let mut faults = Faults::default();
+        for text in [
+            "",
+            "slow",
+            "slow=x",
+            "slow=-1s",
+            "429=x",
+            "429=0",
+            "nic-if-match=maybe",
+            "200",
+            "429;x=1",
+            "slow=2€",
+        ] {
+            assert!(faults.set(text).is_err(), "{text}");
+        }
+        assert!(faults.texts().is_empty());
+    }
+}

@@ -1,0 +1,55 @@
+//! The ARM emulator: Azure Resource Manager over plain JSON documents.
+//!
+//! A request comes in, the world changes, an answer goes out ([`answer`]); around this pure core a
+//! [`Store`] keeps the world in a file and tells watchers of changes, and [`serve`] puts it on a
+//! loopback port behind TLS. It does what Azure is known to do, each behaviour with its source:
+//! "FACTS n" is a section of the project's facts sheet, "recordings" is recorded traffic,
+//! "errors.json" the collection of error bodies, [INF] an inference, [OPEN] not established.
+//!
+//! **Invariant:** shares no types with any client, so that a wrong member name cannot cancel out.
+
+mod document;
+mod message;
+mod refusal;
+mod resource_id;
+
+mod detach;
+mod fault;
+mod operation;
+mod world;
+
+mod address;
+mod api_version;
+mod catalog;
+mod kind;
+mod load_balancer;
+mod load_balancer_check;
+mod network_interface;
+mod network_security_group;
+mod public_ip;
+mod public_ip_prefix;
+mod resource_group;
+mod run_command;
+mod virtual_machine;
+mod virtual_network;
+
+mod answer;
+mod read;
+mod shown;
+mod write;
+
+mod seed;
+mod store;
+
+mod certificate;
+mod server;
+mod sign_in;
+
+pub use answer::answer;
+pub use catalog::Identity;
+pub use fault::FaultError;
+pub use message::{ArmAnswer, ArmRequest, Delivery, Method};
+pub use run_command::{RunScript, ScriptOutcome, ScriptRequest, Shell};
+pub use server::{ServeError, ServeOptions, Served, serve};
+pub use store::{Clock, LogEntry, RequestClass, Store, StoreError};
+pub use world::{Settings, World};
