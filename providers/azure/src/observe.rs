@@ -1,0 +1,69 @@
+//! Azure, read: what a plan sees.
+
+use crate::client::{Client, Document};
+use crate::wire::{decode_load_balancer, decode_network_interface, decode_public_ip};
+use async_trait::async_trait;
+use plimsoll_core::apply::{ObserveAzure, Progress};
+use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::{ArmId, LoadBalancer, NetworkInterface, PublicIp};
+use std::sync::Arc;
+
+/// A handle that can only read.
+pub struct Reader {
+    client: Client,
+    progress: Arc<dyn Progress>,
+}
+
+/// Shows nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn operation(&self, _url: &str) {}
+    fn note(&self, _text: &str) {}
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// `progress` is told when reading has to wait.
+    pub fn new(client: Client, progress: Arc<dyn Progress>) -> Self {
+        Self { client, progress }
+    }
+
+    async fn observe<T>(
+        &self,
+        id: &ArmId,
+        decode: impl Fn(&ArmId, &Document) -> T,
+    ) -> Observation<T> {
+        match self.client.at_rest(id, self.progress.as_ref()).await {
+            Ok(Some(document)) => Observation::Present(decode(id, &document)),
+            Ok(None) => Observation::Absent,
+            Err(error) => Observation::Unreadable { why: error.text() },
+        }
+    }
+}
+
+#[async_trait]
+impl ObserveAzure for Reader {
+    async fn load_balancer(&self, id: &ArmId) -> Observation<LoadBalancer> {
+        self.observe(id, |id, document| decode_load_balancer(id, &document.body))
+            .await
+    }
+
+    async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp> {
+        self.observe(id, |id, document| decode_public_ip(id, &document.body))
+            .await
+    }
+
+    async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {
+        self.observe(id, |id, document| {
+            decode_network_interface(id, &document.body)
+        })
+        .await
+    }
+}

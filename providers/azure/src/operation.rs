@@ -1,0 +1,188 @@
+//! Long-running operations: from the answer to a write until Azure is done with it.
+//!
+//! Our own loop, since `azure_core`'s poller knows neither of ARM's headers, cannot show what it waits for, and panics
+//! when it is asked once more after the end.
+//! Source: <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>.
+
+use crate::client::{Answer, Call, Client, Document};
+use crate::error::{ArmError, Meaning, Refusal};
+use crate::patience::{Repeat, until_next_look};
+use azure_core::http::Method;
+use plimsoll_core::apply::Progress;
+use plimsoll_core::model::ArmId;
+use serde_json::Value;
+use std::time::Duration;
+use url::Url;
+
+/// Where to look for the end.
+enum Look {
+    /// `Azure-AsyncOperation`: 200 with `status` in the body, from beginning to end.
+    Operation(Url),
+    /// `Location`: 202 until it is done.
+    Location(Url),
+    /// Neither, or no longer: the resource's own `provisioningState`.
+    Resource,
+}
+
+enum Seen {
+    Running(Option<Duration>),
+    Done,
+    /// Azure no longer knows the operation, or says nothing of its status.
+    Lost,
+}
+
+impl Client {
+    /// Waits until the write that got this answer is over.
+    pub async fn finish(
+        &self,
+        id: &ArmId,
+        answer: &Answer,
+        progress: &dyn Progress,
+    ) -> Result<(), ArmError> {
+        let mut look = match self.where_to_look(answer) {
+            Some(look) => look,
+            None => return Ok(()),
+        };
+        if let Look::Operation(url) | Look::Location(url) = &look {
+            progress.operation(url.as_str());
+        }
+        let what = format!("{} {:?}", id.kind(), id.name());
+        let mut retry_after = answer.retry_after;
+        let mut waited = Duration::ZERO;
+        for count in 0.. {
+            let time = retry_after.unwrap_or_else(|| until_next_look(count));
+            if waited + time > self.patience().operation {
+                break;
+            }
+            if count == 1 {
+                progress.note("Azure is updating");
+            }
+            tokio::time::sleep(time).await;
+            waited += time;
+            let seen = match &look {
+                Look::Operation(url) => self.look_at_operation(&what, url, progress).await?,
+                Look::Location(url) => self.look_at_location(url, progress).await?,
+                Look::Resource => match self.get(id, progress).await? {
+                    Some(document) if document.is_changing() => Seen::Running(None),
+                    Some(_) | None => Seen::Done,
+                },
+            };
+            match seen {
+                Seen::Done => return Ok(()),
+                Seen::Running(next) => retry_after = next,
+                Seen::Lost => {
+                    look = Look::Resource;
+                    retry_after = None;
+                }
+            }
+        }
+        Err(ArmError::StillRunning {
+            what,
+            after: waited,
+        })
+    }
+
+    /// The resource once nothing is changing it: it is never compared while `Updating`.
+    pub(crate) async fn at_rest(
+        &self,
+        id: &ArmId,
+        progress: &dyn Progress,
+    ) -> Result<Option<Document>, ArmError> {
+        let mut waited = Duration::ZERO;
+        for look in 0.. {
+            let document = self.get(id, progress).await?;
+            match document {
+                Some(document) if document.is_changing() => {
+                    if look == 0 {
+                        let state = document.provisioning_state().unwrap_or_default();
+                        progress.note(&format!("Azure is not done with it yet ({state})"));
+                    }
+                }
+                at_rest => return Ok(at_rest),
+            }
+            let time = until_next_look(look);
+            if waited + time > self.patience().settle {
+                break;
+            }
+            tokio::time::sleep(time).await;
+            waited += time;
+        }
+        Err(ArmError::StillRunning {
+            what: format!("{} {:?}", id.kind(), id.name()),
+            after: waited,
+        })
+    }
+
+    /// Every load balancer PUT names an operation, even when its body already says `Succeeded`.
+    fn where_to_look(&self, answer: &Answer) -> Option<Look> {
+        let url = |header: &Option<String>| {
+            header
+                .as_deref()
+                .and_then(|text| Url::parse(text).ok())
+                .filter(|url| self.is_ours(url))
+        };
+        if let Some(operation) = url(&answer.operation) {
+            return Some(Look::Operation(operation));
+        }
+        if let Some(location) = url(&answer.location)
+            && answer.status == 202
+        {
+            return Some(Look::Location(location));
+        }
+        let changing = answer.body.as_object().is_some_and(|body| {
+            Document {
+                body: body.clone(),
+                etag: None,
+            }
+            .is_changing()
+        });
+        (changing || answer.status == 202).then_some(Look::Resource)
+    }
+
+    async fn look_at_operation(
+        &self,
+        what: &str,
+        url: &Url,
+        progress: &dyn Progress,
+    ) -> Result<Seen, ArmError> {
+        let answer = match self.send(look(url), progress).await {
+            Ok(answer) => answer,
+            Err(error) if error.meaning() == Some(Meaning::NotFound) => return Ok(Seen::Lost),
+            Err(error) => return Err(error),
+        };
+        let Some(status) = answer.body.get("status").and_then(Value::as_str) else {
+            return Ok(Seen::Lost);
+        };
+        match status.to_ascii_lowercase().as_str() {
+            "succeeded" => Ok(Seen::Done),
+            "failed" | "canceled" | "cancelled" => {
+                let error = answer.body.get("error").unwrap_or(&Value::Null);
+                Err(ArmError::OperationFailed {
+                    what: what.to_owned(),
+                    status: status.to_owned(),
+                    refusal: Box::new(Refusal::of_error("the operation", error)),
+                })
+            }
+            _ => Ok(Seen::Running(answer.retry_after)),
+        }
+    }
+
+    async fn look_at_location(&self, url: &Url, progress: &dyn Progress) -> Result<Seen, ArmError> {
+        match self.send(look(url), progress).await {
+            Ok(answer) if answer.status == 202 => Ok(Seen::Running(answer.retry_after)),
+            Ok(_) => Ok(Seen::Done),
+            Err(error) if error.meaning() == Some(Meaning::NotFound) => Ok(Seen::Lost),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn look(url: &Url) -> Call<'static> {
+    Call {
+        method: Method::Get,
+        url: url.clone(),
+        body: None,
+        if_match: None,
+        repeat: Repeat::Always,
+    }
+}

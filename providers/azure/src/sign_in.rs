@@ -1,0 +1,465 @@
+//! Signing in: which credential the environment asks for.
+//!
+//! The first method that is configured is the one that is used; one that is configured and fails does not silently give
+//! way to another identity. Only when none is configured, the Azure CLI's session is taken. In order:
+//! client secret, a token from the pipeline (a given token or file, GitHub Actions, Azure DevOps, AKS), managed
+//! identity, Azure CLI. Variables as azurerm (`ARM_*`) and Microsoft's SDKs (`AZURE_*`) name them.
+
+use crate::endpoint::{Endpoint, EndpointError};
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
+use azure_core::error::ErrorKind;
+use azure_core::http::ClientMethodOptions;
+use azure_identity::{
+    AzureCliCredential, ClientAssertion, ClientAssertionCredential,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What Entra ID expects an exchanged token to be for.
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("signing in with {method} cannot work: {}; check the variables it is read from", cause(.source))]
+    Credential {
+        method: &'static str,
+        source: azure_core::Error,
+    },
+    #[error("signing in with {method} needs {missing}, which is not set")]
+    Incomplete {
+        method: &'static str,
+        missing: &'static str,
+    },
+    #[error(
+        "a client certificate cannot be used to sign in yet; use a client secret, workload identity or the Azure CLI instead"
+    )]
+    CertificateUnsupported,
+}
+
+/// An application's id and password: `ARM_CLIENT_SECRET` and its companions, or the lab's own.
+#[derive(Clone)]
+pub struct ClientSecret {
+    pub tenant_id: String,
+    pub client_id: String,
+    pub client_secret: String,
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecret")
+            .field("tenant_id", &self.tenant_id)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &"(sensitive)")
+            .finish()
+    }
+}
+
+impl ClientSecret {
+    pub fn sign_in(&self, endpoint: &Endpoint) -> Result<Arc<dyn TokenCredential>, SignInError> {
+        let options = ClientSecretCredentialOptions {
+            client_options: endpoint.credential_options()?,
+        };
+        let credential = ClientSecretCredential::new(
+            &self.tenant_id,
+            self.client_id.clone(),
+            Secret::new(self.client_secret.clone()),
+            Some(options),
+        )
+        .map_err(|source| SignInError::Credential {
+            method: "a client secret",
+            source,
+        })?;
+        Ok(credential)
+    }
+}
+
+/// The credential that the environment asks for. It does not sign in yet: the first request does.
+pub fn sign_in(
+    env: &dyn Fn(&str) -> Option<String>,
+    endpoint: &Endpoint,
+) -> Result<Arc<dyn TokenCredential>, SignInError> {
+    let names = Names { env };
+    let (method, inner, others) = choose(&names, endpoint)?;
+    Ok(Arc::new(Named {
+        method,
+        inner,
+        others,
+    }))
+}
+
+/// Method, credential, and what was not used and why.
+type Choice = (&'static str, Arc<dyn TokenCredential>, Vec<String>);
+
+fn choose(names: &Names<'_>, endpoint: &Endpoint) -> Result<Choice, SignInError> {
+    let mut others = Vec::new();
+    if let Some(client_secret) = names.either("ARM_CLIENT_SECRET", "AZURE_CLIENT_SECRET") {
+        let method = "a client secret";
+        let secret = ClientSecret {
+            tenant_id: names.tenant(method)?,
+            client_id: names.client(method)?,
+            client_secret,
+        };
+        return Ok((method, secret.sign_in(endpoint)?, others));
+    }
+    others.push("client secret: ARM_CLIENT_SECRET (or AZURE_CLIENT_SECRET) is not set".to_owned());
+    let certificate = names.either(
+        "ARM_CLIENT_CERTIFICATE_PATH",
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+    );
+    if certificate.is_some() || names.get("ARM_CLIENT_CERTIFICATE").is_some() {
+        return Err(SignInError::CertificateUnsupported);
+    }
+    if let Some((method, source)) = Assertion::find(names) {
+        let client_options = endpoint.credential_options()?;
+        let assertion = PipelineToken {
+            source,
+            transport: endpoint.transport()?,
+        };
+        let credential = ClientAssertionCredential::new(
+            names.tenant(method)?,
+            names.client(method)?,
+            assertion,
+            Some(ClientAssertionCredentialOptions { client_options }),
+        )
+        .map_err(|source| SignInError::Credential { method, source })?;
+        return Ok((method, credential, others));
+    }
+    others.push(
+        "workload identity: none of ARM_OIDC_TOKEN, ARM_OIDC_TOKEN_FILE_PATH, AZURE_FEDERATED_TOKEN_FILE, \
+         ACTIONS_ID_TOKEN_REQUEST_URL (the job needs `permissions: id-token: write`) is set"
+            .to_owned(),
+    );
+    if names.is_true("ARM_USE_MSI") {
+        let method = "a managed identity";
+        let options = ManagedIdentityCredentialOptions {
+            user_assigned_id: names
+                .either("ARM_CLIENT_ID", "AZURE_CLIENT_ID")
+                .map(UserAssignedId::ClientId),
+            ..Default::default()
+        };
+        let credential = ManagedIdentityCredential::new(Some(options))
+            .map_err(|source| SignInError::Credential { method, source })?;
+        return Ok((method, credential, others));
+    }
+    others.push("managed identity: ARM_USE_MSI is not true".to_owned());
+    let method = "the Azure CLI";
+    let credential = AzureCliCredential::new(None)
+        .map_err(|source| SignInError::Credential { method, source })?;
+    Ok((method, credential, others))
+}
+
+/// The environment, read through what `cmd` passed in.
+struct Names<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Names<'_> {
+    /// An empty variable is a variable that is not set: pipelines make them from absent secrets.
+    fn get(&self, name: &str) -> Option<String> {
+        (self.env)(name).filter(|value| !value.is_empty())
+    }
+
+    fn either(&self, first: &str, second: &str) -> Option<String> {
+        self.get(first).or_else(|| self.get(second))
+    }
+
+    fn is_true(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+    }
+
+    fn tenant(&self, method: &'static str) -> Result<String, SignInError> {
+        self.either("ARM_TENANT_ID", "AZURE_TENANT_ID")
+            .ok_or(SignInError::Incomplete {
+                method,
+                missing: "ARM_TENANT_ID (or AZURE_TENANT_ID)",
+            })
+    }
+
+    fn client(&self, method: &'static str) -> Result<String, SignInError> {
+        self.either("ARM_CLIENT_ID", "AZURE_CLIENT_ID")
+            .ok_or(SignInError::Incomplete {
+                method,
+                missing: "ARM_CLIENT_ID (or AZURE_CLIENT_ID)",
+            })
+    }
+}
+
+/// Where the token that Entra ID exchanges for ours comes from.
+enum Assertion {
+    Given(Secret),
+    /// Read at each use: Kubernetes renews it.
+    File(PathBuf),
+    GitHub {
+        url: String,
+        token: Secret,
+    },
+    AzureDevOps {
+        url: String,
+        service_connection: String,
+        token: Secret,
+    },
+}
+
+impl Assertion {
+    fn find(names: &Names<'_>) -> Option<(&'static str, Self)> {
+        if let Some(token) = names.get("ARM_OIDC_TOKEN") {
+            return Some((
+                "workload identity (ARM_OIDC_TOKEN)",
+                Self::Given(Secret::new(token)),
+            ));
+        }
+        if let Some(path) = names.either("ARM_OIDC_TOKEN_FILE_PATH", "AZURE_FEDERATED_TOKEN_FILE") {
+            return Some((
+                "workload identity (token file)",
+                Self::File(PathBuf::from(path)),
+            ));
+        }
+        let connection = names.either(
+            "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID",
+            "ARM_OIDC_AZURE_SERVICE_CONNECTION_ID",
+        );
+        if let (Some(url), Some(service_connection), Some(token)) = (
+            names.get("SYSTEM_OIDCREQUESTURI"),
+            connection,
+            names.get("SYSTEM_ACCESSTOKEN"),
+        ) {
+            return Some((
+                "workload identity (Azure DevOps)",
+                Self::AzureDevOps {
+                    url,
+                    service_connection,
+                    token: Secret::new(token),
+                },
+            ));
+        }
+        let url = names.either("ARM_OIDC_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_URL")?;
+        let token = names.either("ARM_OIDC_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
+        // GitHub sets both for every job that may ask, also when it signs in with the Azure CLI: the application's id
+        // tells whether plimsoll shall.
+        names.either("ARM_CLIENT_ID", "AZURE_CLIENT_ID")?;
+        Some((
+            "workload identity (GitHub Actions)",
+            Self::GitHub {
+                url,
+                token: Secret::new(token),
+            },
+        ))
+    }
+}
+
+struct PipelineToken {
+    source: Assertion,
+    transport: Arc<dyn azure_core::http::HttpClient>,
+}
+
+impl std::fmt::Debug for PipelineToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PipelineToken (sensitive)")
+    }
+}
+
+#[async_trait]
+impl ClientAssertion for PipelineToken {
+    async fn secret(
+        &self,
+        _options: Option<ClientMethodOptions<'_>>,
+    ) -> azure_core::Result<String> {
+        match &self.source {
+            Assertion::Given(token) => Ok(token.secret().to_owned()),
+            Assertion::File(path) => match tokio::fs::read_to_string(path).await {
+                Ok(token) => Ok(token.trim().to_owned()),
+                Err(error) => Err(azure_core::Error::with_error(
+                    ErrorKind::Credential,
+                    error,
+                    format!("the token file {} cannot be read", path.display()),
+                )),
+            },
+            Assertion::GitHub { url, token } => {
+                let url = with_query(url, &[("audience", AUDIENCE)])?;
+                self.ask(azure_core::http::Method::Get, url, token, "value")
+                    .await
+            }
+            Assertion::AzureDevOps {
+                url,
+                service_connection,
+                token,
+            } => {
+                let query = [
+                    ("api-version", "7.1"),
+                    ("serviceConnectionId", service_connection.as_str()),
+                    ("audience", AUDIENCE),
+                ];
+                let url = with_query(url, &query)?;
+                self.ask(azure_core::http::Method::Post, url, token, "oidcToken")
+                    .await
+            }
+        }
+    }
+}
+
+impl PipelineToken {
+    async fn ask(
+        &self,
+        method: azure_core::http::Method,
+        url: url::Url,
+        token: &Secret,
+        field: &str,
+    ) -> azure_core::Result<String> {
+        let wrong = |text: String| azure_core::Error::with_message(ErrorKind::Credential, text);
+        let mut request = azure_core::http::Request::new(url, method);
+        request.insert_header("authorization", format!("Bearer {}", token.secret()));
+        request.insert_header("accept", "application/json");
+        if method == azure_core::http::Method::Post {
+            request.insert_header("content-length", "0");
+        }
+        let answer = self.transport.execute_request(&request).await?;
+        let answer = answer.try_into_raw_response().await?;
+        let status = u16::from(answer.status());
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        match body.get(field).and_then(serde_json::Value::as_str) {
+            Some(token) => Ok(token.to_owned()),
+            None => Err(wrong(format!(
+                "the pipeline's token service answered {status} without {field:?}; may this job ask for a token?"
+            ))),
+        }
+    }
+}
+
+fn with_query(url: &str, query: &[(&str, &str)]) -> azure_core::Result<url::Url> {
+    let mut url = url::Url::parse(url).map_err(|error| {
+        azure_core::Error::with_error(
+            ErrorKind::Credential,
+            error,
+            "the pipeline's token service has no valid address",
+        )
+    })?;
+    url.query_pairs_mut().extend_pairs(query);
+    Ok(url)
+}
+
+/// A credential that says which one it is when it fails, and which others were not used.
+#[derive(Debug)]
+struct Named {
+    method: &'static str,
+    inner: Arc<dyn TokenCredential>,
+    others: Vec<String>,
+}
+
+#[async_trait]
+impl TokenCredential for Named {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.inner
+            .get_token(scopes, options)
+            .await
+            .map_err(|error| {
+                let mut text = format!("{} failed: {}", self.method, cause(&error));
+                for other in &self.others {
+                    text.push_str("; ");
+                    text.push_str(other);
+                }
+                // Not wrapped: azure_core shows the outermost message only, and the cause is in the text already.
+                azure_core::Error::with_message(ErrorKind::Credential, text)
+            })
+    }
+}
+
+/// The innermost message says what happened, the outer ones that something did.
+fn cause(error: &azure_core::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(variables: &[(&str, &str)]) -> Result<&'static str, SignInError> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let env = |name: &str| {
+            variables
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        choose(&Names { env: &env }, &Endpoint::public()).map(|(method, ..)| method)
+    }
+
+    const TENANT: (&str, &str) = ("ARM_TENANT_ID", "11111111-1111-1111-1111-111111111111");
+    const CLIENT: (&str, &str) = ("ARM_CLIENT_ID", "22222222-2222-2222-2222-222222222222");
+
+    #[test]
+    fn the_first_configured_method_is_used() {
+        let secret = ("ARM_CLIENT_SECRET", "s");
+        let github = [
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://token.test/x?a=b"),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t"),
+        ];
+        assert_eq!(
+            chosen(&[TENANT, CLIENT, secret, github[0], github[1]]).unwrap(),
+            "a client secret"
+        );
+        assert_eq!(
+            chosen(&[TENANT, CLIENT, github[0], github[1]]).unwrap(),
+            "workload identity (GitHub Actions)"
+        );
+        // The job may ask for a token, but nobody said for which application: az login did.
+        assert_eq!(chosen(&[github[0], github[1]]).unwrap(), "the Azure CLI");
+        assert_eq!(
+            chosen(&[
+                ("AZURE_TENANT_ID", TENANT.1),
+                ("AZURE_CLIENT_ID", CLIENT.1),
+                ("AZURE_FEDERATED_TOKEN_FILE", "/t"),
+            ])
+            .unwrap(),
+            "workload identity (token file)"
+        );
+        assert_eq!(
+            chosen(&[("ARM_USE_MSI", "true")]).unwrap(),
+            "a managed identity"
+        );
+        assert_eq!(chosen(&[]).unwrap(), "the Azure CLI");
+    }
+
+    #[test]
+    fn half_a_configuration_names_the_missing_variable() {
+        let error = chosen(&[("ARM_CLIENT_SECRET", "s"), TENANT]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "signing in with a client secret needs ARM_CLIENT_ID (or AZURE_CLIENT_ID), which is not set"
+        );
+        // An empty variable is what a pipeline makes of a secret that is not there.
+        assert_eq!(
+            chosen(&[("ARM_CLIENT_SECRET", "")]).unwrap(),
+            "the Azure CLI"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = ClientSecret {
+            tenant_id: "t".into(),
+            client_id: "c".into(),
+            client_secret: "hunter2".into(),
+        };
+        assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,22 @@
+//! ARM's JSON to and from `core`'s model, driven by the schema tables.
+//!
+//! Decoding never fails: what has an unknown shape stays in `rest` and travels back as it came. Encoding gives the body
+//! of a PUT: everything that Azure lets one write, and nothing that is read-only.
+
+mod attributes;
+mod load_balancer;
+mod network_interface;
+mod public_ip;
+mod read_only;
+
+pub use load_balancer::{decode_load_balancer, encode_load_balancer};
+pub use network_interface::{decode_network_interface, encode_network_interface};
+pub use public_ip::{decode_public_ip, encode_public_ip};
+
+/// A JSON object.
+pub type Body = serde_json::Map<String, serde_json::Value>;
+
+/// `properties.provisioningState`: what Azure is doing with the resource.
+pub fn provisioning_state(body: &Body) -> Option<&str> {
+    body.get("properties")?.get("provisioningState")?.as_str()
+}
