@@ -1,7 +1,14 @@
 //! The engine: runs a plan's steps over traits, as concurrently as their edges allow, and records what was done.
 
+mod check;
+mod engine;
 mod event;
+mod fill;
+mod observe;
 mod traits;
 
+pub use check::Moved;
+pub use engine::{Outcome, World, run};
 pub use event::Event;
+pub use observe::observe;
 pub use traits::*;

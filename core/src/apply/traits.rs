@@ -116,5 +116,7 @@ pub trait KeepState: Send + Sync {
 pub trait Clock: Send + Sync {
     /// RFC 3339.
     fn now(&self) -> String;
+    /// Since some fixed moment; never goes back.
+    fn monotonic(&self) -> std::time::Duration;
     async fn sleep(&self, time: std::time::Duration);
 }

@@ -86,7 +86,7 @@ pub struct GuestSettings {
 }
 
 /// Who owns a frontend's address inside the guests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GuestMode {
     /// Every member holds it.

@@ -1,7 +1,24 @@
 //! Planning: desired, observed and prior in; changes, steps, drift and findings out. Pure.
 
+mod addresses;
+mod drift;
+mod file;
+mod findings;
+mod guest;
+mod load_balancer;
 mod map;
+mod needs;
+mod public_ip;
+mod question;
+mod stages;
+mod steps;
+pub mod title;
+mod traffic;
 mod types;
+mod wanted;
 
-pub use map::{MapDestination, MapRow};
+pub use file::PlanError;
+pub use map::{MapDestination, MapRow, lab_listeners, map};
+pub use question::{Question, plan};
 pub use types::*;
+pub use wanted::{Wanted, needed};

@@ -26,6 +26,9 @@ pub struct Plan {
     /// The configuration and the variables that it was made from.
     pub config_digest: Digest,
     pub lineage: String,
+    /// Lineages of lost states whose claims in guests are taken over.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeSet::is_empty")]
+    pub predecessors: std::collections::BTreeSet<String>,
     pub serial: u64,
     /// The number that the guests see: one more than the highest that the state or any guest knows.
     pub run: u64,
@@ -95,6 +98,22 @@ pub struct Change {
     /// Why, or what a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+impl Change {
+    pub fn new(addr: Addr, action: Action) -> Self {
+        Self {
+            addr,
+            action,
+            about: String::new(),
+            fields: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
+            memberships: Vec::new(),
+            foreign: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// One sub-resource of a load balancer.
@@ -240,10 +259,6 @@ pub enum Reliance {
         id: ArmId,
         fingerprint: Fingerprint,
         address: Option<std::net::IpAddr>,
-    },
-    Membership {
-        ip_configuration: ArmId,
-        pool: ArmId,
     },
     Entry {
         guest: Addr,

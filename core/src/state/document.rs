@@ -1,6 +1,6 @@
 //! The state document, format version 1.
 
-use super::journal::Journal;
+use super::journal::{Journal, StepStatus};
 use crate::model::guest::{Connection, EntryKey, Os};
 use crate::model::{Addr, ArmId, Attributes, ItemKind};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ pub struct State {
     pub version: u32,
     /// Born with the state file; a claim in a guest names it.
     pub lineage: String,
+    /// Lineages of lost states of this deployment, whose claims in guests this one took over.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub predecessors: BTreeSet<String>,
     /// One more with every write.
     pub serial: u64,
     pub deployment: String,
@@ -74,12 +77,63 @@ pub struct RecordedInterface {
     pub backend_pools: Vec<ArmId>,
 }
 
-/// What a step changes in the state once it is done.
+/// What a step changes in the state once it is done: small enough that steps in any order compose.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "edit", rename_all = "snake_case")]
 pub enum StateEdit {
-    Put { addr: Addr, recorded: Recorded },
-    Remove { addr: Addr },
+    PublicIp {
+        addr: Addr,
+        id: ArmId,
+        attributes: Attributes,
+    },
+    LoadBalancer {
+        addr: Addr,
+        id: ArmId,
+        attributes: Attributes,
+    },
+    Item {
+        addr: Addr,
+        kind: ItemKind,
+        name: String,
+        attributes: Attributes,
+    },
+    RemoveItem {
+        addr: Addr,
+        kind: ItemKind,
+        name: String,
+    },
+    Guest {
+        addr: Addr,
+        os: Os,
+        connection: Connection,
+    },
+    Entry {
+        addr: Addr,
+        key: EntryKey,
+    },
+    RemoveEntry {
+        addr: Addr,
+        key: EntryKey,
+    },
+    Join {
+        addr: Addr,
+        interface: ArmId,
+        ip_configuration: String,
+        pool: ArmId,
+    },
+    Leave {
+        addr: Addr,
+        interface: ArmId,
+        ip_configuration: String,
+        pool: ArmId,
+    },
+    /// The guest left the configuration and could not be undone.
+    Pending {
+        addr: Addr,
+    },
+    Remove {
+        addr: Addr,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +153,7 @@ impl State {
             format: STATE_FORMAT.to_owned(),
             version: STATE_VERSION,
             lineage: lineage.into(),
+            predecessors: BTreeSet::new(),
             serial: 0,
             deployment: deployment.into(),
             run: 0,
@@ -130,15 +185,177 @@ impl State {
         text
     }
 
+    /// The guest's address is `addr`; anything else recorded under it is an error of ours and stays as it is.
+    fn guest(&mut self, addr: &Addr) -> Option<GuestParts<'_>> {
+        match self.resources.get_mut(addr)? {
+            Recorded::Guest {
+                interfaces,
+                entries,
+                pending,
+                ..
+            } => Some(GuestParts {
+                interfaces,
+                entries,
+                pending,
+            }),
+            Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. } => None,
+        }
+    }
+
+    fn items(
+        &mut self,
+        addr: &Addr,
+    ) -> Option<&mut BTreeMap<ItemKind, BTreeMap<String, Attributes>>> {
+        match self.resources.get_mut(addr)? {
+            Recorded::LoadBalancer { items, .. } => Some(items),
+            Recorded::PublicIp { .. } | Recorded::Guest { .. } => None,
+        }
+    }
+
     pub fn edit(&mut self, edit: &StateEdit) {
-        match edit {
-            StateEdit::Put { addr, recorded } => {
-                self.resources.insert(addr.clone(), recorded.clone());
+        match edit.clone() {
+            StateEdit::PublicIp {
+                addr,
+                id,
+                attributes,
+            } => {
+                self.resources
+                    .insert(addr, Recorded::PublicIp { id, attributes });
+            }
+            StateEdit::LoadBalancer {
+                addr,
+                id,
+                attributes,
+            } => {
+                let items = self.items(&addr).map(std::mem::take).unwrap_or_default();
+                self.resources.insert(
+                    addr,
+                    Recorded::LoadBalancer {
+                        id,
+                        attributes,
+                        items,
+                    },
+                );
+            }
+            StateEdit::Item {
+                addr,
+                kind,
+                name,
+                attributes,
+            } => {
+                if let Some(items) = self.items(&addr) {
+                    items.entry(kind).or_default().insert(name, attributes);
+                }
+            }
+            StateEdit::RemoveItem { addr, kind, name } => {
+                if let Some(of_kind) = self.items(&addr).and_then(|items| items.get_mut(&kind)) {
+                    of_kind.retain(|known, _| !known.eq_ignore_ascii_case(&name));
+                }
+            }
+            StateEdit::Guest {
+                addr,
+                os,
+                connection,
+            } => {
+                let (interfaces, entries) = self
+                    .guest(&addr)
+                    .map(|g| (std::mem::take(g.interfaces), std::mem::take(g.entries)))
+                    .unwrap_or_default();
+                let guest = Recorded::Guest {
+                    os,
+                    connection,
+                    interfaces,
+                    entries,
+                    pending: false,
+                };
+                self.resources.insert(addr, guest);
+            }
+            StateEdit::Entry { addr, key } => {
+                if let Some(guest) = self.guest(&addr) {
+                    guest.entries.insert(key);
+                }
+            }
+            StateEdit::RemoveEntry { addr, key } => {
+                if let Some(guest) = self.guest(&addr) {
+                    guest.entries.remove(&key);
+                }
+            }
+            StateEdit::Join {
+                addr,
+                interface,
+                ip_configuration,
+                pool,
+            } => {
+                if let Some(guest) = self.guest(&addr) {
+                    guest.join(interface, ip_configuration, pool);
+                }
+            }
+            StateEdit::Leave {
+                addr,
+                interface,
+                ip_configuration,
+                pool,
+            } => {
+                if let Some(guest) = self.guest(&addr) {
+                    for known in guest.interfaces.iter_mut() {
+                        if known.is(&interface, &ip_configuration) {
+                            known.backend_pools.retain(|p| *p != pool);
+                        }
+                    }
+                }
+            }
+            StateEdit::Pending { addr } => {
+                if let Some(guest) = self.guest(&addr) {
+                    *guest.pending = true;
+                }
             }
             StateEdit::Remove { addr } => {
-                self.resources.remove(addr);
+                self.resources.remove(&addr);
             }
         }
+    }
+
+    /// What steps in flight of an interrupted run were about to record. They may have come true.
+    pub fn intended(&self) -> impl Iterator<Item = &StateEdit> {
+        self.journal
+            .iter()
+            .flat_map(|j| j.steps.values())
+            .flat_map(|status| match status {
+                StepStatus::InFlight { intent, .. } | StepStatus::Failed { intent, .. } => {
+                    intent.as_slice()
+                }
+                StepStatus::Done => &[],
+            })
+    }
+}
+
+struct GuestParts<'a> {
+    interfaces: &'a mut Vec<RecordedInterface>,
+    entries: &'a mut BTreeSet<EntryKey>,
+    pending: &'a mut bool,
+}
+
+impl GuestParts<'_> {
+    fn join(self, interface: ArmId, ip_configuration: String, pool: ArmId) {
+        let known = self
+            .interfaces
+            .iter_mut()
+            .find(|k| k.is(&interface, &ip_configuration));
+        match known {
+            Some(known) if known.backend_pools.contains(&pool) => {}
+            Some(known) => known.backend_pools.push(pool),
+            None => self.interfaces.push(RecordedInterface {
+                id: interface,
+                ip_configuration,
+                backend_pools: vec![pool],
+            }),
+        }
+    }
+}
+
+impl RecordedInterface {
+    fn is(&self, id: &ArmId, ip_configuration: &str) -> bool {
+        self.id == *id && self.ip_configuration.eq_ignore_ascii_case(ip_configuration)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The journal of a run, kept in the state so that any runner can go on.
 
+use super::StateEdit;
 use crate::model::Digest;
 use crate::plan::StepId;
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,13 @@ pub enum StepStatus {
     InFlight {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         operation: Option<String>,
+        /// What it will record once done: it may have come true although nobody lived to write it down.
+        intent: Vec<StateEdit>,
     },
     Done,
     Failed {
         error: String,
+        /// As in flight: a failed write may have come true in part.
+        intent: Vec<StateEdit>,
     },
 }

@@ -1,0 +1,228 @@
+//! Approved is applied: everything that the plan touches or relies on is compared once more before the first write.
+
+use crate::model::guest::{EntryKey, EntryState, GuestFacts, RecordFact, Touch};
+use crate::model::observed::{Observation, Observed};
+use crate::model::{Addr, ArmId, Fingerprint, Where};
+use crate::plan::{GuestStep, Plan, Reliance, StepAction, Wanted};
+use std::collections::BTreeMap;
+
+/// A target that is neither as planned-before nor as planned-after, and what moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub target: String,
+    pub what: Vec<String>,
+}
+
+/// What the check reads: only what the plan touches or relies on.
+pub fn touched(plan: &Plan) -> Wanted {
+    let mut wanted = Wanted::default();
+    for step in &plan.steps {
+        match &step.action {
+            StepAction::PutPublicIp { resource, .. } => {
+                wanted.public_ips.insert(resource.id.clone());
+            }
+            StepAction::DeletePublicIp { id, .. } => {
+                wanted.public_ips.insert(id.clone());
+            }
+            StepAction::PutLoadBalancer { resource, .. } => {
+                wanted.load_balancers.insert(resource.id.clone());
+            }
+            StepAction::DeleteLoadBalancer { id, .. } => {
+                wanted.load_balancers.insert(id.clone());
+            }
+            StepAction::PutNetworkInterface { id, .. } => {
+                wanted.network_interfaces.insert(id.clone());
+            }
+            StepAction::Guest(guest) => {
+                wanted
+                    .guests
+                    .insert(guest.guest.addr.clone(), guest.guest.clone());
+            }
+            StepAction::Drain { .. } | StepAction::Record => {}
+        }
+    }
+    for reliance in &plan.relies_on {
+        match reliance {
+            Reliance::LoadBalancer { id, .. } => {
+                wanted.load_balancers.insert(id.clone());
+            }
+            Reliance::PublicIp { id, .. } => {
+                wanted.public_ips.insert(id.clone());
+            }
+            // An entry is only relied upon in a guest whose script would read it anyway.
+            Reliance::Entry { .. } => {}
+        }
+    }
+    wanted
+}
+
+pub fn moved(plan: &Plan, now: &Observed) -> Vec<Moved> {
+    let mut all = Vec::new();
+    let mut accepted: BTreeMap<ArmId, Vec<&Fingerprint>> = BTreeMap::new();
+    let absent = Fingerprint::absent();
+    for step in &plan.steps {
+        match &step.action {
+            StepAction::PutPublicIp {
+                before,
+                after,
+                resource,
+            } => {
+                accepted
+                    .entry(resource.id.clone())
+                    .or_default()
+                    .extend([before, after]);
+            }
+            StepAction::PutLoadBalancer {
+                before,
+                after,
+                resource,
+            } => {
+                accepted
+                    .entry(resource.id.clone())
+                    .or_default()
+                    .extend([before, after]);
+            }
+            StepAction::DeletePublicIp { id, before }
+            | StepAction::DeleteLoadBalancer { id, before } => {
+                accepted
+                    .entry(id.clone())
+                    .or_default()
+                    .extend([before, &absent]);
+            }
+            StepAction::Guest(guest) => all.extend(guest_moved(guest, now)),
+            StepAction::PutNetworkInterface { .. }
+            | StepAction::Drain { .. }
+            | StepAction::Record => {}
+        }
+    }
+    for reliance in &plan.relies_on {
+        match reliance {
+            Reliance::LoadBalancer { id, fingerprint } => {
+                accepted.entry(id.clone()).or_default().push(fingerprint);
+            }
+            Reliance::PublicIp {
+                id,
+                fingerprint,
+                address,
+            } => {
+                accepted.entry(id.clone()).or_default().push(fingerprint);
+                let found = now
+                    .public_ips
+                    .get(id)
+                    .and_then(Observation::present)
+                    .and_then(|p| p.address);
+                if found != *address {
+                    let words = |a: Option<std::net::IpAddr>| {
+                        a.map_or("none".to_owned(), |a| a.to_string())
+                    };
+                    let what = format!("its address was {}, is {}", words(*address), words(found));
+                    all.push(Moved {
+                        target: id.to_string(),
+                        what: vec![what],
+                    });
+                }
+            }
+            Reliance::Entry { guest, key } => all.extend(entry_gone(guest, key, now)),
+        }
+    }
+    for (id, fingerprints) in accepted {
+        match fingerprint_now(&id, now) {
+            Ok(found) if fingerprints.iter().any(|f| **f == found) => {}
+            Ok(found) => all.push(Moved {
+                target: id.to_string(),
+                what: fingerprints[0].moved(&found),
+            }),
+            Err(why) => all.push(Moved {
+                target: id.to_string(),
+                what: vec![format!("it cannot be read any more: {why}")],
+            }),
+        }
+    }
+    all
+}
+
+fn fingerprint_now(id: &ArmId, now: &Observed) -> Result<Fingerprint, String> {
+    match (now.load_balancers.get(id), now.public_ips.get(id)) {
+        (Some(Observation::Present(found)), _) => Ok(found.fingerprint()),
+        (_, Some(Observation::Present(found))) => Ok(found.fingerprint()),
+        (Some(Observation::Unreadable { why }), _) | (_, Some(Observation::Unreadable { why })) => {
+            Err(why.clone())
+        }
+        (_, _) => Ok(Fingerprint::absent()),
+    }
+}
+
+fn guest_moved(step: &GuestStep, now: &Observed) -> Option<Moved> {
+    let target = step.guest.addr.to_string();
+    let what = match now.guests.get(&step.guest.addr) {
+        Some(Observation::Present(facts)) => match &facts.record {
+            RecordFact::Unusable { why } => vec![why.clone()],
+            RecordFact::Absent | RecordFact::Present { .. } => {
+                let ensured = step
+                    .ensure
+                    .iter()
+                    .filter_map(|t| touch_moved(t, facts, false));
+                ensured
+                    .chain(
+                        step.release
+                            .iter()
+                            .filter_map(|t| touch_moved(t, facts, true)),
+                    )
+                    .collect()
+            }
+        },
+        Some(Observation::Absent) => vec!["the virtual machine is gone".to_owned()],
+        Some(Observation::Unreadable { why }) => vec![format!("it cannot be read any more: {why}")],
+        None => vec!["it was not read".to_owned()],
+    };
+    (!what.is_empty()).then_some(Moved { target, what })
+}
+
+/// Whether the entry is neither as before nor as after. What is released may stay open for another reason, so only the
+/// claims count then.
+fn touch_moved(touch: &Touch, facts: &GuestFacts, released: bool) -> Option<String> {
+    if matches!(touch.key.destination(), Where::AfterApply(_)) {
+        return None;
+    }
+    let now = facts.state_of(&touch.key);
+    let as_after = if released {
+        now.claims == touch.after.claims
+    } else {
+        now == touch.after
+    };
+    (!as_after && now != touch.before).then(|| {
+        format!(
+            "{}: was {}, is {}",
+            touch.key,
+            words(&touch.before),
+            words(&now)
+        )
+    })
+}
+
+fn words(state: &EntryState) -> String {
+    let live = if state.live { "there" } else { "not there" };
+    let kept = if state.survives {
+        ", kept over a reboot"
+    } else {
+        ""
+    };
+    let claims: Vec<&str> = state.claims.iter().map(|c| c.deployment.as_str()).collect();
+    let claims = if claims.is_empty() {
+        String::new()
+    } else {
+        format!(", claimed by {}", claims.join(" and "))
+    };
+    format!("{live}{kept}{claims}")
+}
+
+/// An entry that was there by someone else's doing and is gone now.
+fn entry_gone(guest: &Addr, key: &EntryKey, now: &Observed) -> Option<Moved> {
+    let Some(Observation::Present(facts)) = now.guests.get(guest) else {
+        return None;
+    };
+    (!facts.state_of(key).live).then(|| Moved {
+        target: guest.to_string(),
+        what: vec![format!("{key}: was there by itself, is gone")],
+    })
+}

@@ -1,0 +1,118 @@
+//! Fills in what the plan announced as known after apply: addresses that Azure gave in the meantime.
+
+use crate::model::guest::{EntryKey, GuestFacts, Touch};
+use crate::model::observed::{Observation, Observed};
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, PublicIp, Where};
+use crate::plan::{GuestStep, Step, StepAction};
+use crate::state::StateEdit;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The newest that is known of the world while a plan is applied.
+#[derive(Debug, Default)]
+pub struct Known {
+    addresses: BTreeMap<ArmId, IpAddr>,
+    facts: BTreeMap<Addr, GuestFacts>,
+}
+
+impl Known {
+    pub fn learn(&mut self, observed: &Observed) {
+        for load_balancer in observed
+            .load_balancers
+            .values()
+            .filter_map(Observation::present)
+        {
+            self.load_balancer(load_balancer);
+        }
+        for public_ip in observed
+            .public_ips
+            .values()
+            .filter_map(Observation::present)
+        {
+            self.public_ip(public_ip);
+        }
+        for (addr, observation) in &observed.guests {
+            if let Some(facts) = observation.present() {
+                self.guest(addr, facts.clone());
+            }
+        }
+    }
+
+    pub fn load_balancer(&mut self, found: &LoadBalancer) {
+        for (frontend, address) in &found.dynamic_addresses {
+            self.addresses
+                .insert(found.id_of(ItemKind::Frontend, frontend), *address);
+        }
+    }
+
+    pub fn public_ip(&mut self, found: &PublicIp) {
+        if let Some(address) = found.address {
+            self.addresses.insert(found.id.clone(), address);
+        }
+    }
+
+    pub fn guest(&mut self, addr: &Addr, facts: GuestFacts) {
+        self.facts.insert(addr.clone(), facts);
+    }
+
+    pub fn facts(&self, addr: &Addr) -> Option<&GuestFacts> {
+        self.facts.get(addr)
+    }
+
+    fn resolve(&self, key: &EntryKey) -> Result<EntryKey, String> {
+        match key.destination() {
+            Where::Known(_) => Ok(key.clone()),
+            Where::AfterApply(id) => match self.addresses.get(id) {
+                Some(address) => Ok(key.resolved(*address)),
+                None => Err(format!(
+                    "Azure has not told the address of {} yet",
+                    id.name()
+                )),
+            },
+        }
+    }
+}
+
+/// The step's action and its records with every address filled in. What turns out to be there already by someone else's
+/// doing is left out of both: it satisfies the need and is not ours.
+pub fn filled(step: &Step, known: &Known) -> Result<(StepAction, Vec<StateEdit>), String> {
+    let StepAction::Guest(guest) = &step.action else {
+        return Ok((step.action.clone(), step.record.clone()));
+    };
+    let facts = known.facts(&guest.guest.addr);
+    let mut ensure = Vec::with_capacity(guest.ensure.len());
+    let mut satisfied = Vec::new();
+    for touch in &guest.ensure {
+        let key = known.resolve(&touch.key)?;
+        if key == touch.key {
+            ensure.push(touch.clone());
+            continue;
+        }
+        let before = facts.map(|f| f.state_of(&key)).unwrap_or_default();
+        if before.live && before.claims.is_empty() {
+            satisfied.push(touch.key.clone());
+            continue;
+        }
+        let mut after = touch.after.clone();
+        after.claims.extend(before.claims.iter().cloned());
+        ensure.push(Touch { key, before, after });
+    }
+    let record = step
+        .record
+        .iter()
+        .filter(|edit| !matches!(edit, StateEdit::Entry { key, .. } if satisfied.contains(key)))
+        .map(|edit| match edit {
+            StateEdit::Entry { addr, key } => known.resolve(key).map(|key| StateEdit::Entry {
+                addr: addr.clone(),
+                key,
+            }),
+            other => Ok(other.clone()),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let filled = GuestStep {
+        guest: guest.guest.clone(),
+        ensure,
+        release: guest.release.clone(),
+    };
+    Ok((StepAction::Guest(filled), record))
+}

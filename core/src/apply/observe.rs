@@ -1,0 +1,106 @@
+//! Reading the world: one GET for each id, one round trip for each guest, concurrently.
+
+use super::{ObserveAzure, ObserveGuests};
+use crate::model::observed::{Observation, Observed};
+use crate::model::{ArmId, ItemKind, LoadBalancer};
+use crate::plan::Wanted;
+use futures::stream::{self, StreamExt};
+use std::collections::BTreeSet;
+
+/// ARM allows 25 reads a second for each principal; latency hides behind a few at a time.
+const GETS_AT_ONCE: usize = 8;
+
+pub async fn observe(
+    wanted: &Wanted,
+    azure: &dyn ObserveAzure,
+    guests: &dyn ObserveGuests,
+) -> Observed {
+    let (mut observed, facts) = futures::join!(
+        azure_first(wanted, azure),
+        // The provider bounds how many guests it talks to at once: it knows the transports.
+        stream::iter(wanted.guests.values())
+            .map(|guest| async move { (guest.addr.clone(), guests.facts(guest).await) })
+            .buffer_unordered(wanted.guests.len().max(1))
+            .collect::<Vec<_>>()
+    );
+    observed.guests.extend(facts);
+    azure_second(wanted, azure, &mut observed).await;
+    observed
+}
+
+async fn azure_first(wanted: &Wanted, azure: &dyn ObserveAzure) -> Observed {
+    let mut observed = Observed::default();
+    let (load_balancers, public_ips, network_interfaces) = futures::join!(
+        all(&wanted.load_balancers, |id| azure.load_balancer(id)),
+        all(&wanted.public_ips, |id| azure.public_ip(id)),
+        all(&wanted.network_interfaces, |id| azure.network_interface(id)),
+    );
+    observed.load_balancers.extend(load_balancers);
+    observed.public_ips.extend(public_ips);
+    observed.network_interfaces.extend(network_interfaces);
+    observed
+}
+
+/// What only the first answers tell: load balancers that a NIC is in beside the declared ones, and the addresses of
+/// frontends that nobody here declares.
+async fn azure_second(wanted: &Wanted, azure: &dyn ObserveAzure, observed: &mut Observed) {
+    let joined: BTreeSet<ArmId> = observed
+        .network_interfaces
+        .values()
+        .filter_map(Observation::present)
+        .flat_map(|nic| nic.ip_configurations.values())
+        .flat_map(|c| c.backend_pools.iter().cloned())
+        .collect();
+    let others: BTreeSet<ArmId> = joined
+        .iter()
+        .filter_map(ArmId::parent)
+        .filter(|id| !observed.load_balancers.contains_key(id))
+        .collect();
+    observed
+        .load_balancers
+        .extend(all(&others, |id| azure.load_balancer(id)).await);
+    let pools: BTreeSet<&ArmId> = joined.iter().chain(&wanted.pools).collect();
+    let addresses: BTreeSet<ArmId> = observed
+        .load_balancers
+        .values()
+        .filter_map(Observation::present)
+        .flat_map(|lb| frontend_addresses(lb, &pools, &wanted.frontends))
+        .filter(|id| !observed.public_ips.contains_key(id))
+        .collect();
+    observed
+        .public_ips
+        .extend(all(&addresses, |id| azure.public_ip(id)).await);
+}
+
+fn frontend_addresses(
+    load_balancer: &LoadBalancer,
+    pools: &BTreeSet<&ArmId>,
+    named: &BTreeSet<ArmId>,
+) -> BTreeSet<ArmId> {
+    let reaching = load_balancer
+        .rules()
+        .filter(|rule| rule.pools().any(|pool| pools.contains(&pool)))
+        .filter_map(|rule| rule.frontend());
+    reaching
+        .chain(named.iter().cloned())
+        .filter_map(|id| load_balancer.by_id(ItemKind::Frontend, id.as_str()))
+        .filter_map(|frontend| frontend.text("public_ip").map(ArmId::new))
+        .collect()
+}
+
+async fn all<'a, T, F>(
+    ids: &'a BTreeSet<ArmId>,
+    get: impl Fn(&'a ArmId) -> F,
+) -> Vec<(ArmId, Observation<T>)>
+where
+    F: Future<Output = Observation<T>>,
+{
+    stream::iter(ids)
+        .map(|id| {
+            let answer = get(id);
+            async move { (id.clone(), answer.await) }
+        })
+        .buffer_unordered(GETS_AT_ONCE)
+        .collect()
+        .await
+}

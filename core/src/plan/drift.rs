@@ -1,0 +1,367 @@
+//! Drift: observed differs from prior, and what that does to traffic, truthfully.
+
+use super::findings::place;
+use super::guest::GuestPlan;
+use super::load_balancer::LoadBalancerPlan;
+use super::needs::Service;
+use super::title;
+use super::{Action, Drift, DriftKind};
+use crate::model::guest::{EntryKey, EntryState, GuestFacts, Packet, Verdict};
+use crate::model::item::diff;
+use crate::model::observed::{Observation, Observed};
+use crate::model::{Addr, ArmId, LoadBalancer, Protocol, Severity, Where, digest_of};
+use crate::state::{Recorded, RecordedInterface, State};
+use std::collections::BTreeSet;
+
+/// Everything that drift compares.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<'a> {
+    pub prior: Option<&'a State>,
+    pub observed: &'a Observed,
+    pub load_balancers: &'a [LoadBalancerPlan],
+    pub guests: &'a [GuestPlan],
+}
+
+const SINCE: &str = "since the last apply: someone or something changed it";
+
+pub fn drift(compared: &Compared<'_>) -> Vec<Drift> {
+    let mut all = match compared.prior {
+        Some(prior) => against_prior(prior, compared),
+        None => never_recorded(compared),
+    };
+    all.sort_by(|a, b| (a.severity, &a.addr, &a.what).cmp(&(b.severity, &b.addr, &b.what)));
+    all
+}
+
+fn new(addr: &Addr, severity: Severity, kind: DriftKind, what: String) -> Drift {
+    let id = digest_of(&serde_json::json!([addr.to_string(), what])).to_string();
+    Drift {
+        id: id.get(..12).unwrap_or_default().to_owned(),
+        addr: addr.clone(),
+        severity,
+        kind,
+        what,
+        impact: Vec::new(),
+        cause: SINCE.to_owned(),
+    }
+}
+
+fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
+    let mut all = Vec::new();
+    for (addr, recorded) in &prior.resources {
+        match recorded {
+            Recorded::PublicIp { id, .. } => {
+                if compared.observed.public_ips.get(id) == Some(&Observation::Absent) {
+                    all.push(new(
+                        addr,
+                        Severity::Error,
+                        DriftKind::Changed,
+                        "it no longer exists".to_owned(),
+                    ));
+                }
+            }
+            Recorded::LoadBalancer { id, items, .. } => {
+                match compared.observed.load_balancers.get(id) {
+                    Some(Observation::Present(observed)) => {
+                        all.extend(load_balancer(addr, items, observed))
+                    }
+                    Some(Observation::Absent) => {
+                        let mut gone = new(
+                            addr,
+                            Severity::Error,
+                            DriftKind::Changed,
+                            "it no longer exists".to_owned(),
+                        );
+                        gone.impact
+                            .push("none of its rules carries traffic".to_owned());
+                        all.push(gone);
+                    }
+                    Some(Observation::Unreadable { .. }) | None => {}
+                }
+            }
+            Recorded::Guest {
+                interfaces,
+                entries,
+                ..
+            } => {
+                let plan = compared.guests.iter().find(|g| g.addr == *addr);
+                all.extend(memberships(addr, interfaces, compared.observed));
+                if let Some(Observation::Present(facts)) = compared.observed.guests.get(addr) {
+                    all.extend(
+                        entries
+                            .iter()
+                            .filter_map(|key| entry(addr, key, facts, plan)),
+                    );
+                }
+            }
+        }
+    }
+    all
+}
+
+type RecordedItems = std::collections::BTreeMap<
+    crate::model::ItemKind,
+    std::collections::BTreeMap<String, crate::model::Attributes>,
+>;
+
+fn load_balancer(addr: &Addr, items: &RecordedItems, observed: &LoadBalancer) -> Vec<Drift> {
+    let mut all = Vec::new();
+    for (kind, names) in items {
+        for (name, attributes) in names {
+            let title = format!("{} {name:?}", kind.word());
+            match observed.item(*kind, name) {
+                None => {
+                    let mut missing = new(
+                        addr,
+                        Severity::Error,
+                        DriftKind::Changed,
+                        format!("{title} is missing"),
+                    );
+                    missing
+                        .impact
+                        .push(format!("what needs {title} carries no traffic"));
+                    all.push(missing);
+                }
+                Some(item) => {
+                    for field in diff(kind.attributes(), attributes, &item.attributes) {
+                        let text = |v: &Option<crate::model::Attr>| {
+                            v.as_ref().map_or("nothing".to_owned(), ToString::to_string)
+                        };
+                        let what = format!(
+                            "{title}: {} is {}, was {}",
+                            field.name,
+                            text(&field.after),
+                            text(&field.before)
+                        );
+                        all.push(new(addr, Severity::Warning, DriftKind::Changed, what));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+fn memberships(addr: &Addr, interfaces: &[RecordedInterface], observed: &Observed) -> Vec<Drift> {
+    let mut all = Vec::new();
+    for interface in interfaces {
+        let Some(Observation::Present(nic)) = observed.network_interfaces.get(&interface.id) else {
+            continue;
+        };
+        let now: BTreeSet<&ArmId> = nic
+            .ip_configurations
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(&interface.ip_configuration))
+            .flat_map(|(_, c)| &c.backend_pools)
+            .collect();
+        for pool in interface.backend_pools.iter().filter(|p| !now.contains(p)) {
+            let what = format!("{} is no longer in pool {:?}", nic.id.name(), pool.name());
+            let mut left = new(addr, Severity::Error, DriftKind::Changed, what);
+            left.impact.push(format!(
+                "Azure sends {} nothing for the rules of that pool",
+                addr.name()
+            ));
+            all.push(left);
+        }
+    }
+    all
+}
+
+fn entry(
+    addr: &Addr,
+    key: &EntryKey,
+    facts: &GuestFacts,
+    plan: Option<&GuestPlan>,
+) -> Option<Drift> {
+    let EntryState {
+        live,
+        survives,
+        claims,
+    } = facts.state_of(key);
+    if live && survives {
+        return None;
+    }
+    let words = title::entry(key);
+    if live && claims.is_empty() {
+        // Someone else provides it now (an open firewall, an address of the admin's): nothing is missing.
+        return None;
+    }
+    if live {
+        let what = format!(
+            "{words}{} would not survive a reboot",
+            destination_words(key)
+        );
+        return Some(new(
+            addr,
+            Severity::Warning,
+            DriftKind::WouldNotSurviveReboot,
+            what,
+        ));
+    }
+    let what = match key {
+        EntryKey::Address(_) => format!("{words} is missing on lo"),
+        EntryKey::Firewall(_) => format!("{words}{} is closed", destination_words(key)),
+    };
+    let mut missing = new(addr, Severity::Error, DriftKind::Changed, what);
+    missing.cause = "since the last apply: someone or something removed it".to_owned();
+    if let Some(plan) = plan {
+        missing.impact = impact(addr, key, facts, plan);
+    }
+    Some(missing)
+}
+
+fn destination_words(key: &EntryKey) -> String {
+    match key {
+        EntryKey::Address(_) => String::new(),
+        EntryKey::Firewall(opening) => match opening.destination.known() {
+            Some(address) => format!(" to {address}"),
+            None => String::new(),
+        },
+    }
+}
+
+/// What the missing entry does to each rule that needs it. Azure only looks at the probe, which goes to the VM's own
+/// address: as long as it passes, Azure goes on sending, and what it sends is lost.
+fn impact(addr: &Addr, key: &EntryKey, facts: &GuestFacts, plan: &GuestPlan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for service in &plan.needs.services {
+        let same_destination = service.destination == *key.destination();
+        let carries = match key {
+            EntryKey::Address(_) => same_destination && service.floating,
+            EntryKey::Firewall(opening) if opening.source.is_some() => {
+                service.probe.as_ref().is_some_and(|p| {
+                    Where::Known(p.destination) == opening.destination
+                        && Some(p.port) == opening.port
+                })
+            }
+            EntryKey::Firewall(opening) => {
+                same_destination
+                    && service.protocol == opening.protocol
+                    && service.port == opening.port
+            }
+        };
+        if carries {
+            lines.push(line(addr, key, service, facts));
+        }
+    }
+    lines.dedup();
+    lines
+}
+
+fn line(addr: &Addr, key: &EntryKey, service: &Service, facts: &GuestFacts) -> String {
+    let name = addr.name();
+    let frontend = service.frontend.as_ref().and_then(Where::known);
+    let flow = match (frontend, service.frontend_port) {
+        (Some(address), Some(port)) => {
+            format!("{}:{port}/{}", bracketed(address), service.protocol)
+        }
+        (Some(address), None) => format!("{}, every port", bracketed(address)),
+        (None, _) => service.protocol.to_string(),
+    };
+    let rule = &service.rule;
+    let what = if service.protocol == Protocol::Udp {
+        "datagrams"
+    } else {
+        "connections"
+    };
+    let is_probe = matches!(key, EntryKey::Firewall(opening) if opening.source.is_some());
+    let passes = service
+        .probe
+        .as_ref()
+        .map(|probe| probe_passes(probe, facts));
+    match (is_probe, passes) {
+        (true, _) => {
+            format!("{rule} {flow}: the health probe of {name} fails, so Azure sends it nothing")
+        }
+        (false, Some(true)) => format!(
+            "{rule} {flow}: {what} that Azure sends to {name} die; its probe goes to the VM's own address and still passes"
+        ),
+        (false, Some(false)) => format!(
+            "{rule} {flow}: {name} would not serve; its health probe fails as well, so Azure sends it nothing"
+        ),
+        (false, None) => {
+            format!(
+                "{rule} {flow}: {what} that Azure sends to {name} die; no probe takes it out of the pool"
+            )
+        }
+    }
+}
+
+fn probe_passes(probe: &super::needs::Probe, facts: &GuestFacts) -> bool {
+    let packet = Packet {
+        protocol: Protocol::Tcp,
+        source: Some(crate::model::guest::AZURE_PROBE_SOURCE),
+        destination: probe.destination,
+        port: Some(probe.port),
+    };
+    let admitted = matches!(facts.firewall.judge(&packet), Verdict::Admitted { .. });
+    admitted
+        && facts
+            .listens(Protocol::Tcp, probe.destination, Some(probe.port))
+            .is_some()
+}
+
+fn bracketed(address: std::net::IpAddr) -> String {
+    place(address, None, Protocol::Tcp)
+}
+
+/// Without a state nobody knows what was applied: everything that is not as declared is named, with that said.
+fn never_recorded(compared: &Compared<'_>) -> Vec<Drift> {
+    let mut all = Vec::new();
+    let mut push = |addr: &Addr, what: String| {
+        let mut drift = new(addr, Severity::Warning, DriftKind::NeverRecorded, what);
+        drift.cause =
+            "never recorded: there is no state, so this is compared with the configuration"
+                .to_owned();
+        all.push(drift);
+    };
+    for plan in compared.load_balancers {
+        if plan.observed.is_none() && plan.readable {
+            push(&plan.addr, "it does not exist".to_owned());
+            continue;
+        }
+        for item in &plan.change.items {
+            let title = format!("{} {:?}", item.kind.word(), item.name);
+            match item.action {
+                Action::Create => push(&plan.addr, format!("{title} does not exist")),
+                Action::Update | Action::Adopt if !item.fields.is_empty() => {
+                    push(&plan.addr, format!("{title} differs"));
+                }
+                Action::Update
+                | Action::Adopt
+                | Action::NoOp
+                | Action::Delete
+                | Action::Replace
+                | Action::Forget => {}
+            }
+        }
+    }
+    for plan in compared.guests {
+        for entry in plan
+            .change
+            .entries
+            .iter()
+            .filter(|e| matches!(e.action, Action::Create | Action::Update))
+        {
+            push(
+                &plan.addr,
+                format!(
+                    "{}{} is not in place",
+                    title::entry(&entry.key),
+                    destination_words(&entry.key)
+                ),
+            );
+        }
+        for membership in &plan.change.memberships {
+            push(
+                &plan.addr,
+                format!(
+                    "{} is not in pool {:?}",
+                    membership.interface.name(),
+                    membership.pool.name()
+                ),
+            );
+        }
+    }
+    all
+}

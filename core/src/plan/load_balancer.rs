@@ -1,0 +1,427 @@
+//! Load balancers: every change to one of them in one after-image, with what is foreign kept as it is.
+
+use super::addresses::{PublicAddresses, frontend_address};
+use super::{Action, Change, ForeignItem, ItemChange};
+use crate::config::DesiredLoadBalancer;
+use crate::model::item::{Attr, diff, effective};
+use crate::model::observed::Observation;
+use crate::model::schema::{LOAD_BALANCER, OnChange, Shape};
+use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer, Rule, Where};
+use crate::state::{Recorded, State, StateEdit};
+use std::collections::BTreeSet;
+
+/// What happens to one load balancer.
+#[derive(Debug)]
+pub struct LoadBalancerPlan {
+    pub addr: Addr,
+    pub id: ArmId,
+    pub observed: Option<LoadBalancer>,
+    /// What it shall be; `None` where it is deleted.
+    pub after: Option<LoadBalancer>,
+    pub change: Change,
+    pub record: Vec<StateEdit>,
+    pub drain_seconds: u64,
+    pub blocked: Vec<String>,
+    /// It could be read.
+    pub readable: bool,
+}
+
+/// Sub-resources of a load balancer that are ours, by kind and folded name.
+pub type Owned = BTreeSet<(ItemKind, String)>;
+
+/// Ours is what the state recorded, and what an interrupted run was about to record.
+pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
+    let mut owned = Owned::new();
+    let Some(prior) = prior else {
+        return owned;
+    };
+    if let Some(Recorded::LoadBalancer { items, .. }) = prior.resources.get(addr) {
+        for (kind, names) in items {
+            owned.extend(names.keys().map(|name| (*kind, name.to_ascii_lowercase())));
+        }
+    }
+    for edit in prior.intended() {
+        if let StateEdit::Item {
+            addr: of,
+            kind,
+            name,
+            ..
+        } = edit
+            && of == addr
+        {
+            owned.insert((*kind, name.to_ascii_lowercase()));
+        }
+    }
+    owned
+}
+
+impl LoadBalancerPlan {
+    /// Whether Azure has to be told anything.
+    pub fn writes(&self) -> bool {
+        match (&self.observed, &self.after) {
+            (Some(observed), Some(after)) => observed.fingerprint() != after.fingerprint(),
+            (None, Some(_)) | (Some(_), None) => self.readable,
+            (None, None) => false,
+        }
+    }
+}
+
+/// One that is declared.
+pub fn declared(
+    addr: &Addr,
+    desired: &DesiredLoadBalancer,
+    observation: Option<&Observation<LoadBalancer>>,
+    prior: Option<&State>,
+    public: &PublicAddresses,
+) -> LoadBalancerPlan {
+    let observed = observation.and_then(Observation::present);
+    let recorded = prior.is_some_and(|p| p.resources.contains_key(addr));
+    let owned = owned(prior, addr);
+    let mut after = desired.over(observed);
+    if observed.is_none() {
+        // Everything new is Standard and regional; the Basic SKU was retired on 30 September 2025.
+        for (name, value) in [("sku", "Standard"), ("sku_tier", "Regional")] {
+            after
+                .attributes
+                .entry(name.to_owned())
+                .or_insert_with(|| Attr::Text(value.to_owned()));
+        }
+    }
+    let is_declared = |kind: ItemKind, name: &str| desired.item(kind, name).is_some();
+    let is_ours = |kind: ItemKind, name: &str| owned.contains(&(kind, name.to_ascii_lowercase()));
+
+    let mut change = Change::new(addr.clone(), Action::NoOp);
+    change.about = about(&after);
+    let mut record = vec![StateEdit::LoadBalancer {
+        addr: addr.clone(),
+        id: desired.id.clone(),
+        attributes: desired.attributes.clone(),
+    }];
+    for item in observed.into_iter().flat_map(|o| all_items(o)) {
+        let (kind, item) = item;
+        if is_declared(kind, &item.name) {
+            continue;
+        }
+        if is_ours(kind, &item.name) {
+            let about = observed
+                .map(|o| item_about(o, kind, item, public))
+                .unwrap_or_default();
+            change.items.push(ItemChange {
+                kind,
+                name: item.name.clone(),
+                action: Action::Delete,
+                about,
+                fields: vec![],
+            });
+            after.remove(kind, &item.name);
+        } else {
+            change.foreign.push(ForeignItem {
+                kind,
+                name: item.name.clone(),
+            });
+        }
+    }
+    for (kind, name) in &owned {
+        if !is_declared(*kind, name) {
+            record.push(StateEdit::RemoveItem {
+                addr: addr.clone(),
+                kind: *kind,
+                name: name.clone(),
+            });
+        }
+    }
+    for item in &desired.items {
+        let whole = after
+            .item(item.kind, &item.name)
+            .cloned()
+            .unwrap_or_else(|| Item::new(item.name.clone()));
+        let before = observed.and_then(|o| o.item(item.kind, &item.name));
+        let empty = Attributes::new();
+        let mut fields = diff(
+            item.kind.attributes(),
+            before.map_or(&empty, |b| &b.attributes),
+            &whole.attributes,
+        );
+        let action = match before {
+            None => {
+                fields.retain(|f| f.after.is_some());
+                Action::Create
+            }
+            Some(_) if !is_ours(item.kind, &item.name) => Action::Adopt,
+            Some(_) if fields.is_empty() => Action::NoOp,
+            Some(_) => Action::Update,
+        };
+        change.items.push(ItemChange {
+            kind: item.kind,
+            name: whole.name.clone(),
+            action,
+            about: item_about(&after, item.kind, &whole, public),
+            fields,
+        });
+        record.push(StateEdit::Item {
+            addr: addr.clone(),
+            kind: item.kind,
+            name: whole.name.clone(),
+            attributes: whole.attributes.clone(),
+        });
+    }
+    let empty = Attributes::new();
+    let mut fields = diff(
+        LOAD_BALANCER,
+        observed.map_or(&empty, |o| &o.attributes),
+        &after.attributes,
+    );
+    fields.retain(|f| !same_location(f));
+    let mut blocked = Vec::new();
+    if let Some(Observation::Unreadable { why }) = observation {
+        blocked.push(format!("{addr} could not be read: {why}"));
+    }
+    if observed.is_some() {
+        blocked.extend(replacing(addr, &fields));
+    }
+    blocked.extend(dangling(addr, &after, &change));
+    let touched = change
+        .items
+        .iter()
+        .any(|i| !matches!(i.action, Action::NoOp | Action::Adopt) || !i.fields.is_empty());
+    change.action = match observed {
+        None => Action::Create,
+        Some(_) if !recorded => Action::Adopt,
+        Some(_) if touched || !fields.is_empty() => Action::Update,
+        Some(_) if change.items.iter().any(|i| i.action == Action::Adopt) => Action::Adopt,
+        Some(_) => Action::NoOp,
+    };
+    if observed.is_some() {
+        change.fields = fields;
+    }
+    LoadBalancerPlan {
+        addr: addr.clone(),
+        id: desired.id.clone(),
+        observed: observed.cloned(),
+        after: Some(after),
+        change,
+        record,
+        drain_seconds: desired.drain_seconds,
+        blocked,
+        readable: !matches!(observation, Some(Observation::Unreadable { .. })),
+    }
+}
+
+/// One that the state knows and the configuration does not.
+pub fn undeclared(
+    addr: &Addr,
+    id: &ArmId,
+    observation: Option<&Observation<LoadBalancer>>,
+    prior: Option<&State>,
+    public: &PublicAddresses,
+) -> LoadBalancerPlan {
+    let observed = observation.and_then(Observation::present);
+    let owned = owned(prior, addr);
+    let mut change = Change::new(
+        addr.clone(),
+        if observed.is_some() {
+            Action::Delete
+        } else {
+            Action::Forget
+        },
+    );
+    let mut blocked = Vec::new();
+    if let Some(observed) = observed {
+        change.about = about(observed);
+        for (kind, item) in all_items(observed) {
+            if owned.contains(&(kind, item.name.to_ascii_lowercase())) {
+                change.items.push(ItemChange {
+                    kind,
+                    name: item.name.clone(),
+                    action: Action::Delete,
+                    about: item_about(observed, kind, item, public),
+                    fields: vec![],
+                });
+            } else {
+                change.foreign.push(ForeignItem {
+                    kind,
+                    name: item.name.clone(),
+                });
+            }
+        }
+        if !change.foreign.is_empty() {
+            let names: Vec<String> = change
+                .foreign
+                .iter()
+                .map(|f| format!("{} {:?}", f.kind.word(), f.name))
+                .collect();
+            blocked.push(format!(
+                "{addr} holds what is not ours ({}): deleting it would delete that too; \
+                 keep the load_balancer block and remove only its own rules, or delete those first",
+                names.join(", ")
+            ));
+        }
+    }
+    if let Some(Observation::Unreadable { why }) = observation {
+        blocked.push(format!("{addr} could not be read: {why}"));
+    }
+    LoadBalancerPlan {
+        addr: addr.clone(),
+        id: id.clone(),
+        observed: observed.cloned(),
+        after: None,
+        change,
+        record: vec![StateEdit::Remove { addr: addr.clone() }],
+        drain_seconds: 0,
+        blocked,
+        readable: !matches!(observation, Some(Observation::Unreadable { .. })),
+    }
+}
+
+pub fn all_items(load_balancer: &LoadBalancer) -> impl Iterator<Item = (ItemKind, &Item)> {
+    ItemKind::ALL
+        .into_iter()
+        .flat_map(|kind| load_balancer.of_kind(kind).map(move |item| (kind, item)))
+}
+
+/// Azure writes `West Europe` and `westeurope` for one region.
+fn same_location(field: &FieldDiff) -> bool {
+    let fold = |value: &Option<Attr>| {
+        value
+            .as_ref()
+            .and_then(Attr::as_text)
+            .map(|t| t.replace(' ', "").to_ascii_lowercase())
+    };
+    field.name == "location" && fold(&field.before) == fold(&field.after)
+}
+
+fn replacing(addr: &Addr, fields: &[FieldDiff]) -> Vec<String> {
+    let text = |value: &Option<Attr>| {
+        value
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string)
+    };
+    fields
+        .iter()
+        .filter(|f| LOAD_BALANCER.iter().any(|a| a.name == f.name && a.on_change == OnChange::Replace))
+        .map(|f| {
+            format!(
+                "{addr}: Azure cannot change {} in place ({} → {}); put it back, or declare another load balancer",
+                f.name,
+                text(&f.before),
+                text(&f.after)
+            )
+        })
+        .collect()
+}
+
+/// What is deleted must not be referred to by what stays: Azure would refuse the whole PUT.
+fn dangling(addr: &Addr, after: &LoadBalancer, change: &Change) -> Vec<String> {
+    let deleted: BTreeSet<ArmId> = change
+        .items
+        .iter()
+        .filter(|i| i.action == Action::Delete)
+        .map(|i| after.id_of(i.kind, &i.name))
+        .collect();
+    let mut blocked = Vec::new();
+    for (kind, item) in all_items(after) {
+        for attribute in kind.attributes() {
+            let ids: Vec<&str> = match (attribute.shape, item.attributes.get(attribute.name)) {
+                (Shape::Id(_), Some(Attr::Text(id))) => vec![id.as_str()],
+                (Shape::Ids(_), Some(Attr::List(ids))) => ids.iter().map(String::as_str).collect(),
+                (_, _) => Vec::new(),
+            };
+            for id in ids
+                .into_iter()
+                .map(ArmId::new)
+                .filter(|id| deleted.contains(id))
+            {
+                blocked.push(format!(
+                    "{addr}: {} {:?} still refers to {:?}, which would be deleted; keep it declared until nothing uses it",
+                    kind.word(),
+                    item.name,
+                    id.name()
+                ));
+            }
+        }
+    }
+    blocked
+}
+
+fn about(load_balancer: &LoadBalancer) -> String {
+    let text = |name: &str| load_balancer.attributes.get(name).map(ToString::to_string);
+    let group = load_balancer.id.resource_group().map(str::to_owned);
+    let parts: Vec<String> = [text("sku"), group, text("location")]
+        .into_iter()
+        .flatten()
+        .collect();
+    parts.join(" · ")
+}
+
+/// One line that says what the item is.
+pub fn item_about(
+    load_balancer: &LoadBalancer,
+    kind: ItemKind,
+    item: &Item,
+    public: &PublicAddresses,
+) -> String {
+    match kind {
+        ItemKind::Frontend => match frontend_address(load_balancer, &item.name, public) {
+            Some(Where::Known(address)) => address.to_string(),
+            Some(Where::AfterApply(_)) => "address known after apply".to_owned(),
+            None => String::new(),
+        },
+        ItemKind::BackendPool => String::new(),
+        ItemKind::Probe => {
+            let path = item.text("request_path").unwrap_or_default();
+            format!(
+                "{} {}{path}",
+                item.text("protocol").unwrap_or("?").to_lowercase(),
+                item.int("port").unwrap_or(0)
+            )
+        }
+        ItemKind::Rule => rule_about(load_balancer, item, public),
+        ItemKind::InboundNatRule | ItemKind::OutboundRule => {
+            let attributes = kind.attributes().iter().find(|a| a.name == "protocol");
+            let protocol = attributes.and_then(|a| effective(&item.attributes, a));
+            protocol
+                .map(|p| p.to_string().to_lowercase())
+                .unwrap_or_default()
+        }
+    }
+}
+
+fn rule_about(load_balancer: &LoadBalancer, item: &Item, public: &PublicAddresses) -> String {
+    let rule = Rule { item };
+    let address = rule
+        .frontend()
+        .and_then(|id| frontend_address(load_balancer, id.name(), public))
+        .and_then(|w| w.known())
+        .map_or_else(
+            || {
+                rule.frontend()
+                    .map_or("?".to_owned(), |id| id.name().to_owned())
+            },
+            |a| display(a),
+        );
+    let protocol = rule.protocol().map_or("?", |p| p.word());
+    let pools: Vec<String> = rule.pools().map(|p| p.name().to_owned()).collect();
+    let pools = if pools.is_empty() {
+        "no pool".to_owned()
+    } else {
+        pools.join(", ")
+    };
+    let floating = if rule.floating() { ", floating IP" } else { "" };
+    if protocol == "all" {
+        format!("{address}, every port → {pools}{floating}")
+    } else {
+        format!(
+            "{address}:{}/{protocol} → {pools}:{}{floating}",
+            rule.frontend_port(),
+            rule.backend_port()
+        )
+    }
+}
+
+fn display(address: std::net::IpAddr) -> String {
+    if address.is_ipv6() {
+        format!("[{address}]")
+    } else {
+        address.to_string()
+    }
+}

@@ -1,0 +1,186 @@
+//! Public IP addresses: created, adopted, updated; given up only when that is asked for by name.
+
+use super::{Action, Change, Mode, Reliance};
+use crate::config::DesiredPublicIp;
+use crate::model::item::{Attr, diff};
+use crate::model::observed::Observation;
+use crate::model::schema::{OnChange, PUBLIC_IP};
+use crate::model::{Addr, ArmId, FieldDiff, Fingerprint, PublicIp};
+use crate::state::{Recorded, StateEdit};
+
+/// What happens to one public IP address.
+#[derive(Debug)]
+pub struct PublicIpPlan {
+    pub addr: Addr,
+    pub id: ArmId,
+    pub change: Change,
+    pub before: Fingerprint,
+    /// What to PUT; `None` where nothing is written.
+    pub put: Option<PublicIp>,
+    pub delete: bool,
+    pub record: Vec<StateEdit>,
+    pub relies_on: Option<Reliance>,
+    pub blocked: Vec<String>,
+}
+
+fn overlay(desired: &DesiredPublicIp, observed: Option<&PublicIp>) -> PublicIp {
+    let mut after = observed.cloned().unwrap_or_else(|| {
+        // A new address is Standard: Basic was retired on 30 September 2025.
+        let attributes = [("sku".to_owned(), Attr::Text("Standard".to_owned()))].into();
+        PublicIp {
+            id: desired.id.clone(),
+            attributes,
+            address: None,
+            rest: serde_json::Map::new(),
+        }
+    });
+    for (name, value) in &desired.attributes {
+        after.attributes.insert(name.clone(), value.clone());
+    }
+    if observed.is_none() {
+        for attribute in PUBLIC_IP {
+            if let Some(value) = crate::model::item::effective(&after.attributes, attribute) {
+                after
+                    .attributes
+                    .entry(attribute.name.to_owned())
+                    .or_insert(value);
+            }
+        }
+    }
+    after
+}
+
+/// One that is declared.
+pub fn declared(
+    addr: &Addr,
+    desired: &DesiredPublicIp,
+    observation: Option<&Observation<PublicIp>>,
+    recorded: Option<&Recorded>,
+) -> PublicIpPlan {
+    let observed = observation.and_then(Observation::present);
+    let after = overlay(desired, observed);
+    let fields = diff(
+        PUBLIC_IP,
+        &observed.map(|o| o.attributes.clone()).unwrap_or_default(),
+        &after.attributes,
+    );
+    let mut plan = PublicIpPlan {
+        addr: addr.clone(),
+        id: desired.id.clone(),
+        before: observed.map(PublicIp::fingerprint).unwrap_or_default(),
+        change: change(addr, Action::NoOp, about(&after)),
+        put: None,
+        delete: false,
+        record: vec![StateEdit::PublicIp {
+            addr: addr.clone(),
+            id: desired.id.clone(),
+            attributes: after.attributes.clone(),
+        }],
+        relies_on: None,
+        blocked: Vec::new(),
+    };
+    if let Some(Observation::Unreadable { why }) = observation {
+        plan.blocked
+            .push(format!("{addr} could not be read: {why}"));
+        return plan;
+    }
+    plan.blocked = replacing(addr, &fields, observed.is_some());
+    plan.change.action = match (observed, recorded) {
+        (None, _) => Action::Create,
+        (Some(_), None) => Action::Adopt,
+        (Some(_), Some(_)) if fields.is_empty() => Action::NoOp,
+        (Some(_), Some(_)) => Action::Update,
+    };
+    match observed {
+        Some(observed) if fields.is_empty() => {
+            plan.relies_on = Some(Reliance::PublicIp {
+                id: observed.id.clone(),
+                fingerprint: observed.fingerprint(),
+                address: observed.address,
+            });
+        }
+        Some(_) | None => plan.put = Some(after),
+    }
+    plan.change.fields = fields;
+    plan
+}
+
+fn replacing(addr: &Addr, fields: &[FieldDiff], exists: bool) -> Vec<String> {
+    let replaces = |field: &&FieldDiff| {
+        PUBLIC_IP
+            .iter()
+            .any(|a| a.name == field.name && a.on_change == OnChange::Replace)
+    };
+    fields
+        .iter()
+        .filter(|_| exists)
+        .filter(replaces)
+        .map(|field| {
+            format!(
+                "{addr}: {} cannot be changed in place, and a public IP address is never given up by the way; \
+                 put the value back or declare another public_ip",
+                field.name
+            )
+        })
+        .collect()
+}
+
+/// One that the state knows and the configuration does not.
+pub fn undeclared(
+    addr: &Addr,
+    id: &ArmId,
+    observation: Option<&Observation<PublicIp>>,
+    mode: Mode,
+    release: bool,
+) -> PublicIpPlan {
+    let observed = observation.and_then(Observation::present);
+    let mut change = change(
+        addr,
+        Action::Forget,
+        observed.map(about).unwrap_or_default(),
+    );
+    let delete = release && observed.is_some();
+    if delete {
+        change.action = Action::Delete;
+    } else if observed.is_some() {
+        let how = match mode {
+            Mode::Destroy => "kept in Azure; destroy --release-addresses gives it up",
+            Mode::Apply => "kept in Azure; plimsoll no longer looks after it",
+        };
+        change.notes.push(how.to_owned());
+    }
+    PublicIpPlan {
+        addr: addr.clone(),
+        id: id.clone(),
+        change,
+        before: observed.map(PublicIp::fingerprint).unwrap_or_default(),
+        put: None,
+        delete,
+        record: vec![StateEdit::Remove { addr: addr.clone() }],
+        relies_on: None,
+        blocked: match observation {
+            Some(Observation::Unreadable { why }) => {
+                vec![format!("{addr} could not be read: {why}")]
+            }
+            Some(Observation::Present(_) | Observation::Absent) | None => Vec::new(),
+        },
+    }
+}
+
+fn change(addr: &Addr, action: Action, about: String) -> Change {
+    Change {
+        about,
+        ..Change::new(addr.clone(), action)
+    }
+}
+
+fn about(public_ip: &PublicIp) -> String {
+    let text = |name: &str| public_ip.attributes.get(name).map(ToString::to_string);
+    let address = public_ip.address.map(|a| a.to_string());
+    let group = public_ip.id.resource_group().map(str::to_owned);
+    let parts: Vec<String> = [address, text("sku"), group, text("location")]
+        .into_iter()
+        .flatten()
+        .collect();
+    parts.join(" · ")
+}

@@ -1,0 +1,292 @@
+//! The whole of planning: one question, one plan. Pure, and synchronous.
+
+use super::addresses::PublicAddresses;
+use super::drift::{Compared, drift};
+use super::findings::findings;
+use super::guest::{GuestPlan, Surroundings, guest, lost_lineages};
+use super::load_balancer::{self, LoadBalancerPlan};
+use super::public_ip::{self, PublicIpPlan};
+use super::steps::{Work, steps};
+use super::traffic::traffic;
+use super::wanted::needed;
+use super::{Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
+use crate::config::{Configuration, Desired};
+use crate::model::guest::{Claim, GuestFacts};
+use crate::model::observed::{Observation, Observed};
+use crate::model::{Addr, Kind, Severity};
+use crate::state::{Recorded, State};
+
+/// Everything that a plan is made from.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    pub configuration: &'a Configuration,
+    pub prior: Option<&'a State>,
+    pub observed: &'a Observed,
+    pub mode: Mode,
+    pub lab: bool,
+    /// RFC 3339.
+    pub now: String,
+    /// The lineage that the state gets if there is none yet.
+    pub fresh_lineage: String,
+    pub release_addresses: bool,
+}
+
+pub fn plan(question: &Question<'_>) -> Plan {
+    let nothing = Desired::default();
+    let desired = match question.mode {
+        Mode::Apply => &question.configuration.desired,
+        Mode::Destroy => &nothing,
+    };
+    let prior = question.prior;
+    let claim = Claim {
+        deployment: question.configuration.settings.deployment.clone(),
+        lineage: prior.map_or_else(|| question.fresh_lineage.clone(), |p| p.lineage.clone()),
+    };
+    let predecessors = match prior {
+        Some(prior) => prior.predecessors.clone(),
+        None => lost_lineages(question.observed, &claim),
+    };
+    // Destroying still reads addresses from the configuration: it knows them even where the state does not.
+    let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
+    let public_ips = plan_public_ips(question, desired);
+    let load_balancers = plan_load_balancers(question, desired, &public);
+    let guests = plan_guests(&Surroundings {
+        desired,
+        observed: question.observed,
+        prior,
+        load_balancers: &load_balancers,
+        public: &public,
+        claim: &claim,
+        predecessors: &predecessors,
+    });
+
+    let steps = steps(&Work {
+        desired,
+        public_ips: &public_ips,
+        load_balancers: &load_balancers,
+        guests: &guests,
+    });
+    let blocked = blocked(&public_ips, &load_balancers, &guests);
+    let complete = complete(&load_balancers, &public_ips, &guests);
+    let mut findings = findings(&guests, question.observed);
+    findings.sort_by(|a, b| {
+        (a.severity, &a.code, &a.addr, &a.what).cmp(&(b.severity, &b.code, &b.addr, &b.what))
+    });
+    let deadly = findings.iter().any(|f| f.severity == Severity::Error);
+    let changes = public_ips
+        .iter()
+        .map(|p| p.change.clone())
+        .chain(load_balancers.iter().map(|p| p.change.clone()))
+        .chain(guests.iter().map(|p| p.change.clone()))
+        .collect();
+    Plan {
+        format: PLAN_FORMAT.to_owned(),
+        version: PLAN_VERSION,
+        plimsoll_version: env!("CARGO_PKG_VERSION").to_owned(),
+        created: question.now.clone(),
+        deployment: claim.deployment.clone(),
+        mode: question.mode,
+        lab: question.lab,
+        config_digest: question.configuration.digest.clone(),
+        serial: prior.map_or(0, |p| p.serial),
+        run: 1 + highest_run(question, &claim),
+        lineage: claim.lineage,
+        predecessors,
+        changes,
+        traffic: traffic(&load_balancers, &guests, &steps, &public),
+        steps,
+        relies_on: reliances(&public_ips, &load_balancers, &guests),
+        drift: drift(&Compared {
+            prior,
+            observed: question.observed,
+            load_balancers: &load_balancers,
+            guests: &guests,
+        }),
+        findings,
+        outputs: question
+            .configuration
+            .outputs
+            .iter()
+            .map(|(name, value)| Output {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect(),
+        complete,
+        applyable: blocked.is_empty() && !deadly,
+        blocked,
+        reads: reads(question.observed),
+    }
+}
+
+fn reads(observed: &Observed) -> Reads {
+    Reads {
+        load_balancers: observed.load_balancers.len(),
+        public_ips: observed.public_ips.len(),
+        network_interfaces: observed.network_interfaces.len(),
+        guests: observed.guests.len(),
+    }
+}
+
+fn highest_run(question: &Question<'_>, claim: &Claim) -> u64 {
+    let seen = question
+        .observed
+        .guests
+        .values()
+        .filter_map(Observation::present)
+        .filter_map(GuestFacts::record)
+        .filter_map(|record| record.runs.get(&claim.deployment).copied());
+    seen.chain(question.prior.map(|p| p.run)).max().unwrap_or(0)
+}
+
+fn orphans<'a>(
+    prior: Option<&'a State>,
+    kind: Kind,
+    is_declared: impl Fn(&Addr) -> bool,
+) -> Vec<(&'a Addr, &'a Recorded)> {
+    prior
+        .into_iter()
+        .flat_map(|p| &p.resources)
+        .filter(|(addr, _)| addr.kind == kind && !is_declared(addr))
+        .collect()
+}
+
+fn plan_public_ips(question: &Question<'_>, desired: &Desired) -> Vec<PublicIpPlan> {
+    let observed = &question.observed.public_ips;
+    let mut plans: Vec<PublicIpPlan> = desired
+        .public_ips
+        .iter()
+        .map(|(addr, wanted)| {
+            let recorded = question.prior.and_then(|p| p.resources.get(addr));
+            public_ip::declared(addr, wanted, observed.get(&wanted.id), recorded)
+        })
+        .collect();
+    for (addr, recorded) in orphans(question.prior, Kind::PublicIp, |a| {
+        desired.public_ips.contains_key(a)
+    }) {
+        if let Recorded::PublicIp { id, .. } = recorded {
+            let release = question.release_addresses;
+            plans.push(public_ip::undeclared(
+                addr,
+                id,
+                observed.get(id),
+                question.mode,
+                release,
+            ));
+        }
+    }
+    plans
+}
+
+fn plan_load_balancers(
+    question: &Question<'_>,
+    desired: &Desired,
+    public: &PublicAddresses,
+) -> Vec<LoadBalancerPlan> {
+    let observed = &question.observed.load_balancers;
+    let mut plans: Vec<LoadBalancerPlan> = desired
+        .load_balancers
+        .iter()
+        .map(|(addr, wanted)| {
+            load_balancer::declared(
+                addr,
+                wanted,
+                observed.get(&wanted.id),
+                question.prior,
+                public,
+            )
+        })
+        .collect();
+    for (addr, recorded) in orphans(question.prior, Kind::LoadBalancer, |a| {
+        desired.load_balancers.contains_key(a)
+    }) {
+        if let Recorded::LoadBalancer { id, .. } = recorded {
+            plans.push(load_balancer::undeclared(
+                addr,
+                id,
+                observed.get(id),
+                question.prior,
+                public,
+            ));
+        }
+    }
+    plans
+}
+
+fn plan_guests(around: &Surroundings<'_>) -> Vec<GuestPlan> {
+    // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
+    let wanted = needed(around.desired, around.prior);
+    wanted
+        .guests
+        .iter()
+        .map(|(addr, reference)| guest(addr, reference, around))
+        .collect()
+}
+
+/// Why the plan may not be applied. A member that cannot be read blocks the writes that need it, never only its part of them.
+fn blocked(
+    public_ips: &[PublicIpPlan],
+    load_balancers: &[LoadBalancerPlan],
+    guests: &[GuestPlan],
+) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    all.extend(public_ips.iter().flat_map(|p| p.blocked.clone()));
+    all.extend(load_balancers.iter().flat_map(|p| p.blocked.clone()));
+    all.extend(guests.iter().flat_map(|p| p.blocked.clone()));
+    for guest in guests {
+        let Some(why) = guest.unreadable.as_ref().filter(|_| guest.declared) else {
+            continue;
+        };
+        for plan in load_balancers.iter().filter(|p| p.writes()) {
+            if guest
+                .pools
+                .iter()
+                .any(|pool| pool.parent().as_ref() == Some(&plan.id))
+            {
+                all.push(format!(
+                    "{} cannot be written: its member {} could not be read: {why}",
+                    plan.addr, guest.addr
+                ));
+            }
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn complete(
+    load_balancers: &[LoadBalancerPlan],
+    public_ips: &[PublicIpPlan],
+    guests: &[GuestPlan],
+) -> bool {
+    load_balancers.iter().all(|p| p.readable)
+        && guests
+            .iter()
+            .all(|g| g.unreadable.is_none() && g.blocked.is_empty())
+        && public_ips
+            .iter()
+            .all(|p| !p.blocked.iter().any(|b| b.contains("could not be read")))
+}
+
+/// What the plan takes for granted without writing it.
+fn reliances(
+    public_ips: &[PublicIpPlan],
+    load_balancers: &[LoadBalancerPlan],
+    guests: &[GuestPlan],
+) -> Vec<Reliance> {
+    let mut all: Vec<Reliance> = public_ips
+        .iter()
+        .filter_map(|p| p.relies_on.clone())
+        .collect();
+    for plan in load_balancers.iter().filter(|p| !p.writes()) {
+        if let Some(observed) = &plan.observed {
+            all.push(Reliance::LoadBalancer {
+                id: plan.id.clone(),
+                fingerprint: observed.fingerprint(),
+            });
+        }
+    }
+    all.extend(guests.iter().flat_map(|g| g.relies_on.clone()));
+    all
+}

@@ -1,0 +1,662 @@
+//! The order of work: expand → switch → contract. What is sent, in which order, and why each step waits.
+
+use super::guest::{GuestPlan, join, leave};
+use super::load_balancer::LoadBalancerPlan;
+use super::public_ip::PublicIpPlan;
+use super::stages::{Stages, stages};
+use super::title;
+use super::{Action, Edge, GuestStep, MembershipEdit, Phase, Step, StepAction, StepId};
+use crate::config::Desired;
+use crate::model::guest::Touch;
+use crate::model::{Addr, ArmId, LoadBalancer, Where};
+use crate::state::StateEdit;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that is going to happen, before it is put in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    pub desired: &'a Desired,
+    pub public_ips: &'a [PublicIpPlan],
+    pub load_balancers: &'a [LoadBalancerPlan],
+    pub guests: &'a [GuestPlan],
+}
+
+#[derive(Default)]
+struct Draft {
+    steps: Vec<Step>,
+}
+
+impl Draft {
+    fn push(
+        &mut self,
+        phase: Phase,
+        addr: &Addr,
+        title: String,
+        action: StepAction,
+        record: Vec<StateEdit>,
+    ) -> StepId {
+        let id =
+            StepId(u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps"));
+        self.steps.push(Step {
+            id,
+            phase,
+            addr: addr.clone(),
+            title,
+            action,
+            after: Vec::new(),
+            record,
+        });
+        id
+    }
+
+    fn wait(&mut self, step: StepId, for_step: Option<StepId>, why: impl Into<String>) {
+        let Some(for_step) = for_step else {
+            return;
+        };
+        let step = self
+            .steps
+            .iter_mut()
+            .find(|s| s.id == step)
+            .expect("steps are only waited for once pushed");
+        if step.id != for_step && !step.after.iter().any(|e| e.step == for_step) {
+            step.after.push(Edge {
+                step: for_step,
+                why: why.into(),
+            });
+        }
+    }
+}
+
+/// Which step does what, to draw edges between them.
+#[derive(Default)]
+struct Index {
+    public_ip: BTreeMap<ArmId, StepId>,
+    ahead: BTreeMap<ArmId, StepId>,
+    main: BTreeMap<ArmId, StepId>,
+    /// The last step of each load balancer.
+    last: BTreeMap<ArmId, StepId>,
+    expand: BTreeMap<Addr, StepId>,
+    leave: BTreeMap<Addr, Vec<StepId>>,
+}
+
+pub fn steps(work: &Work<'_>) -> Vec<Step> {
+    let mut draft = Draft::default();
+    let mut index = Index::default();
+    let staged: Vec<(&LoadBalancerPlan, Option<Stages>)> = work
+        .load_balancers
+        .iter()
+        .map(|plan| (plan, stages(plan, work.desired, work.guests)))
+        .collect();
+
+    public_ips(&mut draft, &mut index, work.public_ips);
+    ahead(&mut draft, &mut index, &staged);
+    expand(&mut draft, &mut index, work.guests);
+    let first_nics = nics(&mut draft, &mut index, work.guests, &staged, When::Before);
+    main(&mut draft, &mut index, work, &staged, &first_nics);
+    nics(&mut draft, &mut index, work.guests, &staged, When::After);
+    behind(&mut draft, &mut index, work.guests, &staged);
+    deletions(&mut draft, &mut index, work.load_balancers, work.guests);
+    contract(&mut draft, &index, work);
+    release_addresses(&mut draft, &index, work.public_ips);
+    records(&mut draft, work);
+    renumber(draft.steps)
+}
+
+fn public_ips(draft: &mut Draft, index: &mut Index, plans: &[PublicIpPlan]) {
+    for plan in plans {
+        if let Some(resource) = &plan.put {
+            let action = StepAction::PutPublicIp {
+                before: plan.before.clone(),
+                after: resource.fingerprint(),
+                resource: resource.clone(),
+            };
+            let title = title::public_ip(plan.change.action);
+            let id = draft.push(
+                Phase::Expand,
+                &plan.addr,
+                title,
+                action,
+                plan.record.clone(),
+            );
+            index.public_ip.insert(plan.id.clone(), id);
+        }
+    }
+}
+
+fn put(before: Option<&LoadBalancer>, resource: &LoadBalancer) -> StepAction {
+    StepAction::PutLoadBalancer {
+        before: before.map(LoadBalancer::fingerprint).unwrap_or_default(),
+        after: resource.fingerprint(),
+        resource: resource.clone(),
+    }
+}
+
+fn ahead(draft: &mut Draft, index: &mut Index, staged: &[(&LoadBalancerPlan, Option<Stages>)]) {
+    for (plan, stages) in staged {
+        let Some((resource, reason)) = stages.as_ref().and_then(|s| s.ahead.as_ref()) else {
+            continue;
+        };
+        let added = plan.record.iter().filter(|edit| match edit {
+            StateEdit::LoadBalancer { .. } => true,
+            StateEdit::Item { kind, name, .. } => {
+                resource.item(*kind, name).is_some()
+                    && plan
+                        .observed
+                        .as_ref()
+                        .is_none_or(|o| o.item(*kind, name).is_none())
+            }
+            _ => false,
+        });
+        let id = draft.push(
+            Phase::Expand,
+            &plan.addr,
+            format!("a write ahead: {reason}"),
+            put(plan.observed.as_ref(), resource),
+            added.cloned().collect(),
+        );
+        wait_for_addresses(draft, index, id, resource);
+        index.ahead.insert(plan.id.clone(), id);
+        index.last.insert(plan.id.clone(), id);
+    }
+}
+
+fn wait_for_addresses(draft: &mut Draft, index: &Index, step: StepId, resource: &LoadBalancer) {
+    for frontend in resource.of_kind(crate::model::ItemKind::Frontend) {
+        if let Some(id) = frontend.text("public_ip") {
+            let public_ip = index.public_ip.get(&ArmId::new(id)).copied();
+            draft.wait(step, public_ip, "the frontend stands on this address");
+        }
+    }
+}
+
+fn guest_edits(plan: &GuestPlan) -> Vec<StateEdit> {
+    vec![StateEdit::Guest {
+        addr: plan.addr.clone(),
+        os: plan.reference.os,
+        connection: plan.reference.connection.clone(),
+    }]
+}
+
+fn expand(draft: &mut Draft, index: &mut Index, guests: &[GuestPlan]) {
+    for plan in guests.iter().filter(|g| !g.ensure.is_empty()) {
+        let mut record = guest_edits(plan);
+        record.extend(plan.record.iter().cloned());
+        record.extend(plan.ensure.iter().map(|t| entry(&plan.addr, t)));
+        let step = GuestStep {
+            guest: plan.reference.clone(),
+            ensure: plan.ensure.clone(),
+            release: Vec::new(),
+        };
+        let id = draft.push(
+            Phase::Expand,
+            &plan.addr,
+            title::gain(&plan.ensure),
+            StepAction::Guest(step),
+            record,
+        );
+        for touch in &plan.ensure {
+            if let Where::AfterApply(source) = touch.key.destination() {
+                let why = "its address is known only then";
+                draft.wait(id, index.public_ip.get(source).copied(), why);
+                // A frontend's address comes with the write ahead, if there is one; see `main` for the other case.
+                let owner = source.parent().and_then(|p| index.ahead.get(&p).copied());
+                draft.wait(id, owner, why);
+            }
+        }
+        index.expand.insert(plan.addr.clone(), id);
+    }
+}
+
+fn entry(addr: &Addr, touch: &Touch) -> StateEdit {
+    StateEdit::Entry {
+        addr: addr.clone(),
+        key: touch.key.clone(),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    After,
+}
+
+/// NIC writes, one for each NIC and moment. Answers the steps by load balancer.
+fn nics(
+    draft: &mut Draft,
+    index: &mut Index,
+    guests: &[GuestPlan],
+    staged: &[(&LoadBalancerPlan, Option<Stages>)],
+    when: When,
+) -> BTreeMap<ArmId, Vec<StepId>> {
+    let any = |of: fn(&Stages) -> &BTreeSet<ArmId>| -> BTreeSet<ArmId> {
+        staged
+            .iter()
+            .filter_map(|(_, s)| s.as_ref())
+            .flat_map(|s| of(s).iter().cloned())
+            .collect()
+    };
+    let (join_first, leave_before) = (any(|s| &s.join_first), any(|s| &s.leave_before));
+    let deleted: BTreeSet<&ArmId> = staged
+        .iter()
+        .filter(|(p, _)| p.after.is_none())
+        .map(|(p, _)| &p.id)
+        .collect();
+    let is_first = |edit: &MembershipEdit| {
+        let goes = edit.pool.parent().is_some_and(|lb| deleted.contains(&lb));
+        if edit.join {
+            join_first.contains(&edit.pool)
+        } else {
+            goes || leave_before.contains(&edit.pool)
+        }
+    };
+    let mut by_load_balancer: BTreeMap<ArmId, Vec<StepId>> = BTreeMap::new();
+    for plan in guests {
+        let nics: BTreeSet<&ArmId> = plan.joins.keys().chain(plan.leaves.keys()).collect();
+        for nic in nics {
+            let all = plan
+                .joins
+                .get(nic)
+                .into_iter()
+                .chain(plan.leaves.get(nic))
+                .flatten();
+            let edits: Vec<MembershipEdit> = all
+                .filter(|e| is_first(e) == (when == When::Before))
+                .cloned()
+                .collect();
+            if edits.is_empty() {
+                continue;
+            }
+            let mut record = guest_edits(plan);
+            record.extend(edits.iter().map(|edit| {
+                let of = if edit.join { join } else { leave };
+                of(&plan.addr, nic, &edit.ip_configuration, &edit.pool)
+            }));
+            let action = StepAction::PutNetworkInterface {
+                id: nic.clone(),
+                edits: edits.clone(),
+            };
+            let id = draft.push(
+                Phase::Switch,
+                &plan.addr,
+                title::membership(nic, &edits),
+                action,
+                record,
+            );
+            let joins = edits.iter().any(|e| e.join);
+            if joins {
+                draft.wait(
+                    id,
+                    index.expand.get(&plan.addr).copied(),
+                    "the guest must be ready before packets come",
+                );
+            }
+            for edit in &edits {
+                let Some(load_balancer) = edit.pool.parent() else {
+                    continue;
+                };
+                let why = if edit.join {
+                    "the pool must exist"
+                } else {
+                    "its rules have moved away"
+                };
+                let earlier = match when {
+                    When::Before => index.ahead.get(&load_balancer),
+                    When::After => index.main.get(&load_balancer),
+                };
+                draft.wait(id, earlier.copied(), why);
+                by_load_balancer.entry(load_balancer).or_default().push(id);
+            }
+            if edits.iter().any(|e| !e.join) {
+                index.leave.entry(plan.addr.clone()).or_default().push(id);
+            }
+        }
+    }
+    by_load_balancer
+}
+
+fn main(
+    draft: &mut Draft,
+    index: &mut Index,
+    work: &Work<'_>,
+    staged: &[(&LoadBalancerPlan, Option<Stages>)],
+    first_nics: &BTreeMap<ArmId, Vec<StepId>>,
+) {
+    for (plan, stages) in staged {
+        let Some(stages) = stages else {
+            continue;
+        };
+        let before = stages
+            .ahead
+            .as_ref()
+            .map(|(resource, _)| resource)
+            .or(plan.observed.as_ref());
+        let id = draft.push(
+            Phase::Switch,
+            &plan.addr,
+            title::load_balancer(&plan.change),
+            put(before, &stages.main),
+            plan.record.clone(),
+        );
+        draft.wait(
+            id,
+            index.ahead.get(&plan.id).copied(),
+            "it builds on the write ahead",
+        );
+        wait_for_addresses(draft, index, id, &stages.main);
+        for guest in work.guests {
+            let reached = guest
+                .pools
+                .iter()
+                .any(|pool| pool.parent().as_ref() == Some(&plan.id));
+            let Some(expand) = index.expand.get(&guest.addr).copied().filter(|_| reached) else {
+                continue;
+            };
+            let by_this_write = |touch: &Touch| match touch.key.destination() {
+                Where::AfterApply(source) => source.parent().as_ref() == Some(&plan.id),
+                Where::Known(_) => false,
+            };
+            if stages.ahead.is_none() && guest.ensure.iter().any(by_this_write) {
+                // No member serves the new frontend yet, so the write may come first: guests join after it.
+                draft.wait(expand, Some(id), "its address is known only then");
+            } else {
+                draft.wait(
+                    id,
+                    Some(expand),
+                    "a rule goes live only on members that are ready for it",
+                );
+            }
+        }
+        for nic in first_nics.get(&plan.id).into_iter().flatten() {
+            draft.wait(id, Some(*nic), "members move first");
+        }
+        index.main.insert(plan.id.clone(), id);
+        index.last.insert(plan.id.clone(), id);
+    }
+}
+
+fn behind(
+    draft: &mut Draft,
+    index: &mut Index,
+    guests: &[GuestPlan],
+    staged: &[(&LoadBalancerPlan, Option<Stages>)],
+) {
+    for (plan, stages) in staged {
+        let Some((stages, resource)) = stages
+            .as_ref()
+            .and_then(|s| s.behind.as_ref().map(|r| (s, r)))
+        else {
+            continue;
+        };
+        let id = draft.push(
+            Phase::Contract,
+            &plan.addr,
+            "a write behind: pools go once their NICs have left".to_owned(),
+            put(Some(&stages.main), resource),
+            Vec::new(),
+        );
+        draft.wait(
+            id,
+            index.main.get(&plan.id).copied(),
+            "rules have moved away",
+        );
+        wait_for_leaves(draft, index, id, &plan.id, guests);
+        index.last.insert(plan.id.clone(), id);
+    }
+}
+
+fn wait_for_leaves(
+    draft: &mut Draft,
+    index: &Index,
+    step: StepId,
+    load_balancer: &ArmId,
+    guests: &[GuestPlan],
+) {
+    for guest in guests {
+        let leaves = guest
+            .leaves
+            .values()
+            .flatten()
+            .any(|e| e.pool.parent().as_ref() == Some(load_balancer));
+        if leaves {
+            for nic in index.leave.get(&guest.addr).into_iter().flatten() {
+                draft.wait(step, Some(*nic), "NICs leave before a pool goes");
+            }
+        }
+    }
+}
+
+fn deletions(
+    draft: &mut Draft,
+    index: &mut Index,
+    plans: &[LoadBalancerPlan],
+    guests: &[GuestPlan],
+) {
+    for plan in plans
+        .iter()
+        .filter(|p| p.after.is_none() && p.change.action == Action::Delete)
+    {
+        let before = plan
+            .observed
+            .as_ref()
+            .map(LoadBalancer::fingerprint)
+            .unwrap_or_default();
+        let action = StepAction::DeleteLoadBalancer {
+            id: plan.id.clone(),
+            before,
+        };
+        let id = draft.push(
+            Phase::Switch,
+            &plan.addr,
+            "delete".to_owned(),
+            action,
+            plan.record.clone(),
+        );
+        wait_for_leaves(draft, index, id, &plan.id, guests);
+        index.last.insert(plan.id.clone(), id);
+    }
+}
+
+fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
+    let mut drains: BTreeMap<ArmId, StepId> = BTreeMap::new();
+    for plan in work.guests.iter().filter(|g| !g.release.is_empty()) {
+        let mut waits: Vec<StepId> = Vec::new();
+        for load_balancer in plan
+            .pools
+            .iter()
+            .filter_map(ArmId::parent)
+            .collect::<BTreeSet<_>>()
+        {
+            let Some(last) = index.last.get(&load_balancer).copied() else {
+                continue;
+            };
+            let owner = work.load_balancers.iter().find(|p| p.id == load_balancer);
+            match owner.filter(|p| p.drain_seconds > 0) {
+                Some(owner) => {
+                    let drain = *drains.entry(load_balancer).or_insert_with(|| {
+                        let seconds = owner.drain_seconds;
+                        let title = format!("let connections end for {seconds} s");
+                        let id = draft.push(
+                            Phase::Contract,
+                            &owner.addr,
+                            title,
+                            StepAction::Drain { seconds },
+                            vec![],
+                        );
+                        draft.wait(id, Some(last), "Azure sends nothing new from then on");
+                        id
+                    });
+                    waits.push(drain);
+                }
+                None => waits.push(last),
+            }
+        }
+        let mut record = if plan.declared {
+            guest_edits(plan)
+        } else {
+            Vec::new()
+        };
+        record.extend(plan.release.iter().map(|touch| StateEdit::RemoveEntry {
+            addr: plan.addr.clone(),
+            key: touch.key.clone(),
+        }));
+        if !plan.declared {
+            record.push(StateEdit::Remove {
+                addr: plan.addr.clone(),
+            });
+        }
+        let step = GuestStep {
+            guest: plan.reference.clone(),
+            ensure: Vec::new(),
+            release: plan.release.clone(),
+        };
+        let title = title::lose(&plan.release);
+        let id = draft.push(
+            Phase::Contract,
+            &plan.addr,
+            title,
+            StepAction::Guest(step),
+            record,
+        );
+        for wait in waits {
+            draft.wait(
+                id,
+                Some(wait),
+                "nothing is taken away while Azure may still send",
+            );
+        }
+        for nic in index.leave.get(&plan.addr).into_iter().flatten() {
+            draft.wait(id, Some(*nic), "the guest is out of the pool");
+        }
+        draft.wait(
+            id,
+            index.expand.get(&plan.addr).copied(),
+            "one script at a time in a guest",
+        );
+    }
+}
+
+fn release_addresses(draft: &mut Draft, index: &Index, plans: &[PublicIpPlan]) {
+    for plan in plans.iter().filter(|p| p.delete) {
+        let action = StepAction::DeletePublicIp {
+            id: plan.id.clone(),
+            before: plan.before.clone(),
+        };
+        let title = "give the address up".to_owned();
+        let id = draft.push(
+            Phase::Contract,
+            &plan.addr,
+            title,
+            action,
+            plan.record.clone(),
+        );
+        for last in index.last.values().copied().collect::<Vec<_>>() {
+            draft.wait(id, Some(last), "no frontend stands on it any more");
+        }
+    }
+}
+
+/// What is only written down: adoptions, forgettings, guests that are gone.
+fn records(draft: &mut Draft, work: &Work<'_>) {
+    for plan in work
+        .public_ips
+        .iter()
+        .filter(|p| p.put.is_none() && !p.delete)
+    {
+        if plan.change.action != Action::NoOp {
+            let title = title::record(plan.change.action);
+            draft.push(
+                Phase::Contract,
+                &plan.addr,
+                title,
+                StepAction::Record,
+                plan.record.clone(),
+            );
+        }
+    }
+    for plan in work.load_balancers.iter().filter(|p| !p.writes()) {
+        if plan.change.action != Action::NoOp {
+            let title = title::record(plan.change.action);
+            draft.push(
+                Phase::Contract,
+                &plan.addr,
+                title,
+                StepAction::Record,
+                plan.record.clone(),
+            );
+        }
+    }
+    for plan in work.guests {
+        let mut record = Vec::new();
+        if plan.declared && plan.ensure.is_empty() {
+            if plan.change.action != Action::NoOp && plan.joins.is_empty() && plan.leaves.is_empty()
+            {
+                record.extend(guest_edits(plan));
+            }
+            if !plan.record.is_empty() && record.is_empty() {
+                record.extend(guest_edits(plan));
+            }
+            record.extend(plan.record.iter().cloned());
+        }
+        record.extend(plan.forget.iter().map(|key| StateEdit::RemoveEntry {
+            addr: plan.addr.clone(),
+            key: key.clone(),
+        }));
+        if !plan.declared && plan.release.is_empty() {
+            record.push(match &plan.unreadable {
+                Some(_) => StateEdit::Pending {
+                    addr: plan.addr.clone(),
+                },
+                None => StateEdit::Remove {
+                    addr: plan.addr.clone(),
+                },
+            });
+        }
+        if !record.is_empty() {
+            let title = title::record(plan.change.action);
+            let id = draft.push(
+                Phase::Contract,
+                &plan.addr,
+                title,
+                StepAction::Record,
+                record,
+            );
+            let earlier: Vec<StepId> = draft
+                .steps
+                .iter()
+                .filter(|s| s.addr == plan.addr && s.id != id)
+                .map(|s| s.id)
+                .collect();
+            for step in earlier {
+                draft.wait(id, Some(step), "the state learns of it last");
+            }
+        }
+    }
+}
+
+/// Numbers steps so that a step's number is greater than those of the steps it waits for.
+fn renumber(steps: Vec<Step>) -> Vec<Step> {
+    let mut ordered: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut left = steps;
+    while !left.is_empty() {
+        let done: BTreeSet<StepId> = ordered.iter().map(|s| s.id).collect();
+        let ready = left
+            .iter()
+            .position(|s| s.after.iter().all(|e| done.contains(&e.step)));
+        // A circle would be a bug of the planner; the engine refuses a step that waits for a later one.
+        let next = left.remove(ready.unwrap_or(0));
+        ordered.push(next);
+    }
+    let number: BTreeMap<StepId, StepId> = ordered
+        .iter()
+        .zip(1..)
+        .map(|(step, number)| (step.id, StepId(number)))
+        .collect();
+    for step in &mut ordered {
+        step.id = number[&step.id];
+        for edge in &mut step.after {
+            edge.step = number[&edge.step];
+        }
+        step.after.sort_by_key(|e| e.step);
+    }
+    ordered
+}

@@ -1,0 +1,113 @@
+//! What each step is called, in the words of a progress line.
+
+use super::{Action, Change, MembershipEdit};
+use crate::model::ArmId;
+use crate::model::ItemKind;
+use crate::model::guest::{EntryKey, Touch};
+
+/// An entry in few words: `address 65.52.0.2/32`, `firewall tcp/80`.
+pub fn entry(key: &EntryKey) -> String {
+    match key {
+        EntryKey::Address(address) => match address.known() {
+            Some(known) => format!("address {known}/{}", if known.is_ipv4() { 32 } else { 128 }),
+            None => format!("address of {}", address_source(address)),
+        },
+        EntryKey::Firewall(opening) => {
+            let port = opening.port.map_or("all".to_owned(), |p| p.to_string());
+            let probe = if opening.source.is_some() {
+                " for the probe"
+            } else {
+                ""
+            };
+            format!("firewall {}/{port}{probe}", opening.protocol)
+        }
+    }
+}
+
+fn address_source(address: &crate::model::Where) -> String {
+    match address {
+        crate::model::Where::Known(known) => known.to_string(),
+        crate::model::Where::AfterApply(id) => id.name().to_owned(),
+    }
+}
+
+fn entries(touches: &[Touch]) -> String {
+    let mut words: Vec<String> = touches.iter().map(|t| entry(&t.key)).collect();
+    words.dedup();
+    words.join(", ")
+}
+
+pub fn gain(touches: &[Touch]) -> String {
+    entries(touches)
+}
+
+pub fn lose(touches: &[Touch]) -> String {
+    format!("without {}", entries(touches))
+}
+
+pub fn public_ip(action: Action) -> String {
+    match action {
+        Action::Create => "create".to_owned(),
+        Action::Update | Action::Adopt | Action::Replace => "update".to_owned(),
+        Action::Delete => "delete".to_owned(),
+        Action::NoOp | Action::Forget => "nothing to do".to_owned(),
+    }
+}
+
+/// `1 write: +purple ~green -old`
+pub fn load_balancer(change: &Change) -> String {
+    let mut words = Vec::new();
+    for item in &change.items {
+        let sign = match item.action {
+            Action::Create => '+',
+            Action::Update | Action::Replace => '~',
+            Action::Delete => '-',
+            Action::Adopt if !item.fields.is_empty() => '~',
+            Action::Adopt | Action::NoOp | Action::Forget => continue,
+        };
+        let name = if item.kind == ItemKind::Rule {
+            item.name.clone()
+        } else {
+            format!("{} {}", item.kind.word(), item.name)
+        };
+        words.push((item.kind != ItemKind::Rule, format!("{sign}{name}")));
+    }
+    words.sort_by_key(|(not_a_rule, _)| *not_a_rule);
+    const SHOWN: usize = 6;
+    let more = words.len().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = words
+        .into_iter()
+        .take(SHOWN)
+        .map(|(_, word)| word)
+        .collect();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    if shown.is_empty() {
+        "1 write".to_owned()
+    } else {
+        format!("1 write: {}", shown.join(" "))
+    }
+}
+
+pub fn membership(nic: &ArmId, edits: &[MembershipEdit]) -> String {
+    let words: Vec<String> = edits
+        .iter()
+        .map(|edit| {
+            format!(
+                "{} {}",
+                if edit.join { "joins" } else { "leaves" },
+                edit.pool.name()
+            )
+        })
+        .collect();
+    format!("{} {}", nic.name(), words.join(", "))
+}
+
+pub fn record(action: Action) -> String {
+    match action {
+        Action::Adopt => "adopted".to_owned(),
+        Action::Forget | Action::Delete => "no longer looked after".to_owned(),
+        Action::NoOp | Action::Create | Action::Update | Action::Replace => "recorded".to_owned(),
+    }
+}
