@@ -41,6 +41,11 @@ pub fn parse_template(source: &str, file: &Arc<str>) -> Result<Template, Diagnos
     parser::parse_template(source).map_err(|error| explain(&error, source, file))
 }
 
+/// Whether a text could stand as a name.
+pub(crate) fn is_identifier(text: &str) -> bool {
+    hcl::edit::Ident::try_new(text).is_ok()
+}
+
 fn without_mark(source: &str) -> Cow<'_, str> {
     match source.strip_prefix('\u{feff}') {
         Some(rest) => Cow::Owned(format!("   {rest}")),

@@ -17,6 +17,11 @@ pub trait Scope {
 
     /// The time that `plantimestamp` answers; `None` makes it known only after apply.
     fn now(&self) -> Option<Timestamp>;
+
+    /// Whether this is the inside of a template, which may not render another.
+    fn renders_template(&self) -> bool {
+        false
+    }
 }
 
 /// The answer to a reference: a value, and how many steps of the path led to it.

@@ -3,7 +3,21 @@
 //! What every function has in common (counting and converting arguments, nulls, unknowns, sensitivity) is the caller's
 //! work, in `eval::calls`; a row only says where a function differs.
 
+mod collection;
+mod combine;
 mod conversion;
+mod csv;
+mod date;
+mod encoding;
+mod filesystem;
+mod format;
+mod hash;
+mod network;
+mod numeric;
+mod regex;
+mod sets;
+mod string;
+mod yaml;
 
 use super::scope::Scope;
 use super::types::Type;
@@ -104,8 +118,9 @@ impl Parameter {
         self
     }
 
-    const fn or_untyped(mut self) -> Self {
-        self.takes_untyped = true;
+    /// Unknown arguments of a known type; without one the result has none either.
+    const fn or_typed_unknown(mut self) -> Self {
+        self.takes_unknown = true;
         self
     }
 
@@ -128,7 +143,21 @@ const fn number(name: &'static str) -> Parameter {
 }
 
 /// The families, in the order of the documentation.
-const FAMILIES: [&[Function]; 1] = [conversion::FUNCTIONS];
+const FAMILIES: [&[Function]; 13] = [
+    string::FUNCTIONS,
+    format::FUNCTIONS,
+    regex::FUNCTIONS,
+    numeric::FUNCTIONS,
+    collection::FUNCTIONS,
+    combine::FUNCTIONS,
+    sets::FUNCTIONS,
+    encoding::FUNCTIONS,
+    hash::FUNCTIONS,
+    date::FUNCTIONS,
+    network::FUNCTIONS,
+    filesystem::FUNCTIONS,
+    conversion::FUNCTIONS,
+];
 
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     FAMILIES
