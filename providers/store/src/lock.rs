@@ -1,0 +1,27 @@
+//! Who holds a lock.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What the holder of a lock says of itself, for whoever finds the state locked. The clock and the user are read by
+/// `cmd`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockInfo {
+    /// `user@host`, or the pipeline's name of the run.
+    pub who: String,
+    /// RFC 3339.
+    pub at: String,
+    pub pid: u32,
+    /// `apply`, `destroy`.
+    pub operation: String,
+}
+
+impl fmt::Display for LockInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} (process {}) runs {} since {}",
+            self.who, self.pid, self.operation, self.at
+        )
+    }
+}
