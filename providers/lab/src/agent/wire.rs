@@ -11,14 +11,14 @@ use crate::seed::{Port, Protocol};
 
 /// An order with the number under which its answer comes back.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Numbered {
+pub(crate) struct Numbered {
     pub number: u64,
     pub order: Order,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub(crate) enum Order {
     /// The responder: answer on exactly these ports from now on.
     Listen(Vec<Port>),
     /// The client: send these probes and say how each ended.
@@ -31,7 +31,7 @@ pub enum Order {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Report {
+pub(crate) enum Report {
     Ready,
     Done { number: u64, result: Value },
     Failed { number: u64, error: String },
@@ -53,6 +53,20 @@ pub struct ProbeOrder {
     pub interval_milliseconds: u64,
     #[serde(default = "one_second")]
     pub timeout_milliseconds: u64,
+}
+
+impl ProbeOrder {
+    /// One TCP connection with a limit of one second.
+    pub fn tcp(address: IpAddr, port: u16) -> Self {
+        Self {
+            address,
+            port,
+            protocol: Protocol::Tcp,
+            count: one(),
+            interval_milliseconds: 0,
+            timeout_milliseconds: one_second(),
+        }
+    }
 }
 
 fn one() -> u32 {

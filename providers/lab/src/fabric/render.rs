@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use super::{Distribution, Fabric, Flow, FlowPorts};
 use crate::seed::{Port, Protocol};
 
-/// The name of the link between router and guests' bridge port, used where direction matters.
-pub const BRIDGE: &str = "br0";
+/// The link on which the guests are.
+const BRIDGE: &str = "br0";
 
 /// Writes the script that makes the kernel deliver as `fabric` says.
 pub fn render(fabric: &Fabric) -> String {

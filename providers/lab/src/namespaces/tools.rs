@@ -20,13 +20,18 @@ pub struct Tools {
 pub fn check() -> Result<Tools, LabError> {
     let tools = Tools {
         unshare: find("unshare", "util-linux", "util-linux")?,
-        nsenter: find("nsenter", "util-linux", "util-linux-core")?,
+        nsenter: nsenter()?,
         ip: find("ip", "iproute2", "iproute")?,
         nft: find("nft", "nftables", "nftables")?,
         user_namespace: !rustix::process::geteuid().is_root(),
     };
     try_namespaces(&tools)?;
     Ok(tools)
+}
+
+/// The program that enters namespaces.
+pub(crate) fn nsenter() -> Result<PathBuf, LabError> {
+    find("nsenter", "util-linux", "util-linux-core")
 }
 
 fn find(program: &'static str, debian: &'static str, fedora: &'static str) -> Result<PathBuf, LabError> {
