@@ -1,0 +1,309 @@
+//! The command line: what was typed, and nothing of what it means.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Try it without an Azure account, against real network namespaces on this machine:
+  plimsoll --lab -C examples/floating-ip apply
+  plimsoll --lab -C examples/floating-ip lab probe 65.52.0.1:80 -n 20
+  plimsoll --lab -C examples/floating-ip drift
+
+In a pipeline:
+  plimsoll plan --out web.plim --detailed-exitcode
+  plimsoll show web.plim
+  plimsoll apply web.plim
+
+Exit codes: 0 done or nothing to do, 1 error, 2 changes, drift, not formatted or not serving,
+3 a guest could not be read, 4 the saved plan is stale, 5 the state is locked, 6 applied in part,
+130 interrupted";
+
+/// Plan and apply Azure Load Balancer Floating IP, the guests included
+#[derive(Debug, Parser)]
+#[command(
+    name = "plimsoll",
+    version,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Run as if started in this directory
+    #[arg(short = 'C', global = true, value_name = "DIR", default_value = ".", hide_default_value = true, value_hint = ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+
+    /// Set a variable; repeatable, and stronger than files and PLIMSOLL_VAR_name
+    #[arg(long = "var", global = true, value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<String>,
+
+    /// Read variables from a file of `name = value` lines, or of JSON; repeatable
+    #[arg(long = "var-file", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) variable_files: Vec<PathBuf>,
+
+    /// Use the lab on this machine instead of Azure
+    #[arg(long, global = true)]
+    pub(crate) lab: bool,
+
+    /// Colour the output
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_default_value = true)]
+    pub(crate) color: Colour,
+
+    /// Print data as JSON on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check the configuration; reads nothing but its files
+    Validate,
+    /// Show what would change; writes nothing
+    Plan(PlanArguments),
+    /// Make it so, in the order expand, switch, contract
+    Apply(ApplyArguments),
+    /// Take away everything that the state records; public IPs stay
+    Destroy(DestroyArguments),
+    /// Report what moved since the last apply
+    Drift,
+    /// Print a saved plan; reads nothing else
+    Show(ShowArguments),
+    /// Print where each rule's packets arrive inside the guests
+    Map,
+    /// Rewrite the configuration in the canonical format
+    Fmt(FmtArguments),
+    /// Explain a finding or diagnostic by its code
+    Explain(ExplainArguments),
+    /// Drive the local lab: emulator, guests and packets
+    #[command(subcommand)]
+    Lab(LabCommand),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+}
+
+/// How a plan is made, wherever one is made.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PlanArguments {
+    /// Save the plan, to be applied exactly as it is
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Plan the removal of everything that the state records
+    #[arg(long)]
+    pub(crate) destroy: bool,
+
+    /// Give up public IP addresses too (with --destroy)
+    #[arg(long, requires = "destroy")]
+    pub(crate) release_addresses: bool,
+
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll apply                    plan, ask, apply
+  plimsoll apply --auto-approve     plan, apply
+  plimsoll apply web.plim           apply exactly this plan, or refuse (exit 4) if something moved")]
+pub(crate) struct ApplyArguments {
+    /// A plan saved by `plan --out`; without it, plan first
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: Option<PathBuf>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DestroyArguments {
+    /// Give up public IP addresses too: Azure will give them to someone else
+    #[arg(long)]
+    pub(crate) release_addresses: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// A plan saved by `plan --out`
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FmtArguments {
+    /// Change nothing; exit with 2 if a file is not formatted
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Show what changes
+    #[arg(long)]
+    pub(crate) diff: bool,
+
+    /// The files; `-` is standard input. Without any: all *.plim.hcl of the directory
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// For example PL0101; without it, list all
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell to complete in
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  plimsoll -C examples/floating-ip lab up
+  plimsoll -C examples/floating-ip lab probe 65.52.0.1:80 -n 20
+  plimsoll -C examples/floating-ip lab exec vm1 -- ip addr del 65.52.0.1/32 dev lo
+  plimsoll -C examples/floating-ip lab reboot vm1
+  plimsoll -C examples/floating-ip lab fault slow=2s
+  plimsoll -C examples/floating-ip lab reset")]
+pub(crate) enum LabCommand {
+    /// Start the lab and its guests
+    Up {
+        /// The emulator's port on 127.0.0.1; without it, a free one
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Stop the lab; what it holds stays for the next start
+    Down,
+    /// Show the emulator's endpoint and the guests
+    Status,
+    /// Stop the lab and remove everything it holds, its state included
+    Reset,
+    /// Run a command inside a guest and exit with its exit code
+    Exec {
+        guest: String,
+        #[arg(required = true, last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// Reboot a guest: what is not persisted is gone, then it boots
+    Reboot { guest: String },
+    /// Send real packets from a client and show who answered
+    Probe {
+        /// For example 65.52.0.1:80, 65.52.0.2:53/udp or [2001:db8::1]:80
+        #[arg(value_name = "IP:PORT[/PROTOCOL]")]
+        destination: String,
+        /// How many connections to open
+        #[arg(short, default_value_t = 10, value_name = "N")]
+        number: u32,
+    },
+    /// Show the emulator's request log
+    Requests {
+        /// Forget it
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Put ARM documents into the emulator as existing infrastructure
+    Load {
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Send one request to the emulator
+    #[command(after_help = "\
+Example:
+  plimsoll lab arm GET /subscriptions/0000/resourceGroups/rg-web/providers/Microsoft.Network/loadBalancers/web")]
+    Arm {
+        #[arg(value_name = "METHOD")]
+        method: String,
+        #[arg(value_name = "ID")]
+        id: String,
+        /// A file with the body, or `-` for standard input
+        #[arg(value_name = "BODY", value_hint = ValueHint::FilePath)]
+        body: Option<PathBuf>,
+    },
+    /// Make the emulator misbehave, for example slow=2s; `off` ends it
+    Fault {
+        #[arg(value_name = "FAULT", required = true)]
+        fault: Vec<String>,
+    },
+    /// Run the lab in the foreground
+    Serve {
+        /// The emulator's port on 127.0.0.1; without it, a free one
+        #[arg(long)]
+        port: Option<u16>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_verb() {
+        let parse = |text: &str| Arguments::try_parse_from(text.split(' ')).unwrap().global;
+        for text in [
+            "plimsoll --lab -C x --json plan",
+            "plimsoll plan --lab -C x --json",
+            "plimsoll -C x lab --lab status --json",
+        ] {
+            let global = parse(text);
+            assert!(global.lab && global.json, "{text}");
+            assert_eq!(global.directory, PathBuf::from("x"));
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_two_dashes_is_the_guests() {
+        let parsed =
+            Arguments::try_parse_from("plimsoll lab exec vm1 -- ip -json --color a".split(' '));
+        let Command::Lab(LabCommand::Exec { guest, command }) = parsed.unwrap().command else {
+            panic!("not exec");
+        };
+        assert_eq!((guest.as_str(), command.len()), ("vm1", 4));
+    }
+
+    #[test]
+    fn help_is_short_imperative_and_without_a_full_stop() {
+        fn check(command: &clap::Command) {
+            let about = command
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(!about.is_empty(), "{} has no help", command.get_name());
+            assert!(!about.ends_with('.'), "{about}");
+            assert!(about.len() <= 80, "{about}");
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+}

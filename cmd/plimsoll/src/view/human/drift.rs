@@ -1,0 +1,77 @@
+//! Drift: what moved, what it does to traffic, since when, and the command that heals it.
+
+use super::page::{Ink, Line, Page};
+use super::plan::next;
+use crate::view::{PlanShown, words};
+use plimsoll_core::model::Severity;
+use plimsoll_core::plan::Drift;
+
+pub(crate) fn page(shown: &PlanShown<'_>) -> Page {
+    let plan = shown.plan;
+    let mut page = Page::default();
+    let unread: Vec<&str> = if plan.complete {
+        Vec::new()
+    } else {
+        plan.blocked.iter().map(String::as_str).collect()
+    };
+    if plan.drift.is_empty() {
+        page.line(if plan.complete {
+            Line::plain(format!("{}: no drift, all is as applied.", plan.deployment))
+        } else {
+            Ink::Warning.line(format!(
+                "{}: no drift in what could be read; not everything could be.",
+                plan.deployment
+            ))
+        });
+    } else {
+        headline(&plan.drift, &mut page);
+        let mut drift: Vec<&Drift> = plan.drift.iter().collect();
+        drift.sort_by_key(|d| d.severity);
+        for one in drift {
+            page.gap();
+            block(one, &mut page);
+        }
+    }
+    for why in unread {
+        page.line(Line::default().ink(Ink::Warning, "! ").put(why).hang(2));
+    }
+    next(shown.next, &mut page);
+    page
+}
+
+/// `2 findings · 1 breaks traffic`
+fn headline(drift: &[Drift], page: &mut Page) {
+    let breaking = drift
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .count();
+    let line = Ink::Strong.line(words::count(drift.len(), "finding"));
+    page.line(match breaking {
+        0 => line.put(" · none breaks traffic now"),
+        1 => line.put(" · ").ink(Ink::Error, "1 breaks traffic"),
+        more => line
+            .put(" · ")
+            .ink(Ink::Error, format!("{more} break traffic")),
+    });
+}
+
+fn block(drift: &Drift, page: &mut Page) {
+    let (ink, sign) = match drift.severity {
+        Severity::Error => (Ink::Error, "✗"),
+        Severity::Warning => (Ink::Warning, "!"),
+        Severity::Advice => (Ink::Faint, "·"),
+    };
+    let mut line = Line::default()
+        .ink(ink, sign)
+        .put(" ")
+        .ink(Ink::Strong, drift.addr.to_string())
+        .put("   ")
+        .put(&drift.what);
+    if !drift.cause.is_empty() {
+        line = line.put("   ").ink(Ink::Faint, &drift.cause);
+    }
+    page.line(line.hang(4));
+    for impact in &drift.impact {
+        page.line(Line::plain("    ").hang_here().put(impact));
+    }
+}

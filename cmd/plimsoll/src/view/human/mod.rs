@@ -1,0 +1,126 @@
+//! The view for a person at a terminal, or for the log of a pipeline that a person reads.
+
+mod page;
+
+mod apply;
+mod drift;
+mod failure;
+mod fmt;
+mod lab;
+mod map;
+mod plan;
+
+use super::diagnostic;
+use super::shown::{Applying, LabStatus, PlanShown, Probe, Reformatted, Told, Valid, View};
+use super::{Terminal, say, tell, words};
+use crate::failure::Failure;
+use page::{Ink, Line, Page};
+use plimsoll_core::plan::{MapRow, Plan};
+
+#[derive(Debug)]
+pub(crate) struct Human {
+    pub(crate) terminal: Terminal,
+}
+
+impl Human {
+    fn say(&self, page: &Page) {
+        say(&page.text(self.terminal.out));
+    }
+
+    fn warn(&self, told: &Told) {
+        tell(&diagnostic::text(told, self.terminal.err));
+    }
+}
+
+impl View for Human {
+    fn refused(&self, told: &Told) {
+        self.warn(told);
+    }
+
+    fn failure(&self, failure: &Failure) {
+        tell(&failure::page(failure).text(self.terminal.err));
+    }
+
+    fn note(&self, text: &str) {
+        let mut page = Page::default();
+        for line in text.lines() {
+            page.line(Line::plain(line).hang(2));
+        }
+        tell(&page.text(self.terminal.err));
+    }
+
+    fn valid(&self, valid: &Valid, told: &Told) {
+        self.warn(told);
+        let parts: Vec<String> = [
+            (valid.load_balancers, "load balancer"),
+            (valid.rules, "rule"),
+            (valid.public_ips, "public IP"),
+            (valid.guests, "guest"),
+        ]
+        .iter()
+        .map(|(number, noun)| words::count(*number, noun))
+        .collect();
+        let mut page = Page::default();
+        page.line(Ink::Added.line("Valid").put(format!(
+            ": {} in {}.",
+            words::list(&parts),
+            words::count(valid.files, "file")
+        )));
+        self.say(&page);
+    }
+
+    fn plan(&self, shown: &PlanShown<'_>) {
+        self.warn(shown.told);
+        self.say(&plan::page(shown));
+    }
+
+    fn drift(&self, shown: &PlanShown<'_>) {
+        self.warn(shown.told);
+        self.say(&drift::page(shown));
+    }
+
+    fn map(&self, rows: &[MapRow], told: &Told) {
+        self.warn(told);
+        self.say(&map::page(rows));
+    }
+
+    fn reformatted(&self, files: &[Reformatted], check: bool) {
+        say(&fmt::text(files, check, self.terminal.out));
+    }
+
+    fn explained(&self, pages: &[(&str, &str, &str)]) {
+        let mut page = Page::default();
+        for (code, title, text) in pages {
+            page.gap();
+            page.line(Ink::Strong.line(code).put(format!("  {title}")));
+            if !text.is_empty() {
+                page.line("");
+                page.line(Line::plain("  ").hang_here().put(text));
+            }
+        }
+        self.say(&page);
+    }
+
+    fn applying(&self, plan: &Plan) -> Box<dyn Applying> {
+        apply::follow(plan, self.terminal)
+    }
+
+    fn lab_status(&self, status: &LabStatus) {
+        self.say(&lab::status(status));
+    }
+
+    fn probes(&self, destination: &str, probes: &[Probe]) {
+        self.say(&lab::probes(destination, probes));
+    }
+
+    fn requests(&self, requests: &[serde_json::Value]) {
+        self.say(&lab::requests(requests));
+    }
+
+    fn document(&self, document: &serde_json::Value) {
+        say(&super::json::pretty(document));
+    }
+}
+
+#[cfg(test)]
+mod tests;

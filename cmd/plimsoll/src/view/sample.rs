@@ -1,0 +1,465 @@
+//! Plans made by hand, for the tests of the views.
+
+use crate::view::Told;
+use plimsoll_core::apply::Event;
+use plimsoll_core::model::guest::{EntryKey, EntryState};
+use plimsoll_core::model::{
+    Addr, ArmId, Attr, FieldDiff, ItemKind, Kind, Protocol, Severity, Where, digest_of,
+};
+use plimsoll_core::plan::{
+    Action, Change, Drift, DriftKind, Edge, Effect, EntryChange, Finding, ForeignItem, ItemChange,
+    MapDestination, MapRow, MembershipChange, Mode, PLAN_FORMAT, PLAN_VERSION, Phase, Plan, Reads,
+    Step, StepAction, StepId, Traffic,
+};
+use serde_json::json;
+
+pub(crate) fn guest(name: &str) -> Addr {
+    Addr::new(Kind::Guest, name)
+}
+
+pub(crate) fn balancer() -> Addr {
+    Addr::new(Kind::LoadBalancer, "web")
+}
+
+pub(crate) fn empty() -> Plan {
+    Plan {
+        format: PLAN_FORMAT.to_owned(),
+        version: PLAN_VERSION,
+        plimsoll_version: "0.1.0".to_owned(),
+        created: "2026-11-22T12:00:00Z".to_owned(),
+        deployment: "web-prod".to_owned(),
+        mode: Mode::Apply,
+        lab: true,
+        config_digest: digest_of(&json!({})),
+        lineage: "lineage".to_owned(),
+        serial: 3,
+        run: 4,
+        changes: vec![],
+        steps: vec![],
+        relies_on: vec![],
+        drift: vec![],
+        findings: vec![],
+        traffic: vec![],
+        outputs: vec![],
+        complete: true,
+        applyable: true,
+        blocked: vec![],
+        reads: Reads {
+            load_balancers: 1,
+            public_ips: 2,
+            network_interfaces: 0,
+            guests: 2,
+        },
+    }
+}
+
+pub(crate) fn change(addr: Addr, action: Action, about: &str) -> Change {
+    Change {
+        addr,
+        action,
+        about: about.to_owned(),
+        fields: vec![],
+        items: vec![],
+        entries: vec![],
+        memberships: vec![],
+        foreign: vec![],
+        notes: vec![],
+    }
+}
+
+pub(crate) fn item(kind: ItemKind, name: &str, action: Action, about: &str) -> ItemChange {
+    ItemChange {
+        kind,
+        name: name.to_owned(),
+        action,
+        about: about.to_owned(),
+        fields: vec![],
+    }
+}
+
+fn entry(key: &str, how: &str) -> EntryChange {
+    EntryChange {
+        key: key.parse::<EntryKey>().unwrap(),
+        action: Action::Create,
+        before: EntryState::default(),
+        after: EntryState {
+            live: true,
+            survives: true,
+            ..EntryState::default()
+        },
+        because: vec!["purple".to_owned()],
+        how: how.to_owned(),
+    }
+}
+
+fn guest_change(name: &str, own: &str) -> Change {
+    let mut change = change(
+        guest(name),
+        Action::Update,
+        &format!("linux · ssh {name}.internal"),
+    );
+    change.entries = vec![
+        entry("address 65.52.0.2", "on lo"),
+        entry(
+            "firewall tcp port 80 to 65.52.0.2",
+            "nftables, inet filter input",
+        ),
+        entry(
+            &format!("firewall tcp port 8080 from 168.63.129.16 to {own}"),
+            "nftables, inet filter input",
+        ),
+    ];
+    change.entries[2].because = vec!["green".into(), "purple".into()];
+    change.entries[2].before.live = true;
+    change
+}
+
+fn step(id: u32, phase: Phase, addr: Addr, title: &str, after: &[(u32, &str)]) -> Step {
+    Step {
+        id: StepId(id),
+        phase,
+        addr,
+        title: title.to_owned(),
+        action: StepAction::Record,
+        after: after
+            .iter()
+            .map(|(step, why)| Edge {
+                step: StepId(*step),
+                why: (*why).to_owned(),
+            })
+            .collect(),
+        record: vec![],
+    }
+}
+
+fn flow(address: &str, rule: &str, effect: Effect) -> Traffic {
+    Traffic {
+        destination: Where::Known(address.parse().unwrap()),
+        port: Some(80),
+        protocol: Protocol::Tcp,
+        rule: rule.to_owned(),
+        load_balancer: balancer(),
+        effect,
+        members: 2,
+    }
+}
+
+/// The sketch of the plan that the views aim at: one rule more, one changed, one deleted, one not ours.
+pub(crate) fn plan() -> Plan {
+    let mut web = change(balancer(), Action::Update, "Standard · rg-web · westeurope");
+    web.items = vec![
+        item(
+            ItemKind::Rule,
+            "purple",
+            Action::Create,
+            "65.52.0.2:80/tcp → vms:80, floating IP",
+        ),
+        item(
+            ItemKind::Rule,
+            "green",
+            Action::Update,
+            "65.52.0.1:80/tcp → vms:80, floating IP",
+        ),
+        item(
+            ItemKind::Rule,
+            "old",
+            Action::Delete,
+            "65.52.0.1:81/tcp → vms:81",
+        ),
+        item(
+            ItemKind::Rule,
+            "same",
+            Action::NoOp,
+            "65.52.0.1:82/tcp → vms:82",
+        ),
+    ];
+    web.items[1].fields = vec![FieldDiff {
+        name: "idle_timeout_in_minutes".to_owned(),
+        before: Some(Attr::Int(4)),
+        after: Some(Attr::Int(15)),
+    }];
+    web.foreign = vec![
+        ForeignItem {
+            kind: ItemKind::Rule,
+            name: "legacy".to_owned(),
+        },
+        ForeignItem {
+            kind: ItemKind::Probe,
+            name: "a".to_owned(),
+        },
+        ForeignItem {
+            kind: ItemKind::Probe,
+            name: "b".to_owned(),
+        },
+    ];
+    let gain = "gain address 65.52.0.2/32 and firewall rule tcp 80";
+    let why = "rule \"purple\" goes live only on members that have its address and firewall";
+    Plan {
+        changes: vec![
+            web,
+            guest_change("vm1", "10.0.0.11"),
+            guest_change("vm2", "10.0.0.12"),
+        ],
+        steps: vec![
+            step(1, Phase::Expand, guest("vm1"), gain, &[]),
+            step(2, Phase::Expand, guest("vm2"), gain, &[]),
+            step(
+                3,
+                Phase::Switch,
+                balancer(),
+                "one write: +purple ~green -old",
+                &[(1, why), (2, why)],
+            ),
+        ],
+        findings: ["vm1", "vm2"]
+            .iter()
+            .map(|vm| Finding {
+                code: "PL0301".to_owned(),
+                severity: Severity::Warning,
+                addr: Some(guest(vm)),
+                what: "nothing listens on 65.52.0.2:80".to_owned(),
+                notes: vec!["Rule \"purple\" will refuse connections until something does.".into()],
+            })
+            .collect(),
+        traffic: vec![
+            flow("65.52.0.1", "green", Effect::NotInterrupted),
+            flow(
+                "65.52.0.2",
+                "purple",
+                Effect::Begins {
+                    after: StepId(3),
+                    ready: 2,
+                },
+            ),
+            Traffic {
+                port: Some(81),
+                ..flow("65.52.0.1", "old", Effect::Ends { after: StepId(3) })
+            },
+        ],
+        ..empty()
+    }
+}
+
+/// A first apply, where everything is new and Azure has not yet said which addresses it gives.
+pub(crate) fn creation() -> Plan {
+    let pool = ArmId::new(
+        "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/loadBalancers/web/backendAddressPools/vms",
+    );
+    let mut web = change(balancer(), Action::Create, "Standard · rg-web · westeurope");
+    web.items = vec![
+        item(
+            ItemKind::Frontend,
+            "green",
+            Action::Create,
+            "public IP green",
+        ),
+        item(ItemKind::BackendPool, "vms", Action::Create, ""),
+        item(
+            ItemKind::Rule,
+            "green",
+            Action::Create,
+            "(known after apply):80/tcp → vms:80, floating IP",
+        ),
+    ];
+    let mut vm = guest_change("vm1", "10.0.0.11");
+    vm.memberships = vec![MembershipChange {
+        interface: ArmId::new(
+            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/vm1-nic",
+        ),
+        ip_configuration: "ipconfig1".to_owned(),
+        pool,
+        action: Action::Create,
+    }];
+    vm.entries[0].key =
+        EntryKey::Address(Where::AfterApply(ArmId::new("/x/publicIPAddresses/green")));
+    Plan {
+        lab: false,
+        changes: vec![change(Addr::new(Kind::PublicIp, "green"), Action::Create, "Standard · rg-web"), web, vm],
+        complete: false,
+        applyable: false,
+        blocked: vec!["guest.vm2 could not be read: ssh: connect to host vm2.internal port 22: Connection timed out".into()],
+        ..empty()
+    }
+}
+
+pub(crate) fn many() -> Plan {
+    let mut web = change(balancer(), Action::Update, "Standard · rg-web · westeurope");
+    web.items = (0..10_000)
+        .map(|n| {
+            item(
+                ItemKind::Rule,
+                &format!("r{n}"),
+                Action::Create,
+                "65.52.0.2:80/tcp → vms:80, floating IP",
+            )
+        })
+        .collect();
+    Plan {
+        changes: std::iter::once(web)
+            .chain((0..1000).map(|n| guest_change(&format!("vm{n}"), "10.0.0.11")))
+            .collect(),
+        steps: (0..1000)
+            .map(|n| {
+                step(
+                    n + 1,
+                    Phase::Expand,
+                    guest(&format!("vm{n}")),
+                    &format!("gain {n} addresses"),
+                    &[],
+                )
+            })
+            .collect(),
+        traffic: (0..10_000)
+            .map(|_| flow("65.52.0.1", "green", Effect::NotInterrupted))
+            .collect(),
+        ..empty()
+    }
+}
+
+pub(crate) fn drifted() -> Plan {
+    Plan {
+        drift: vec![
+            Drift {
+                id: "guest.vm2/firewall tcp port 80 to 65.52.0.1/reboot".to_owned(),
+                addr: guest("vm2"),
+                severity: Severity::Warning,
+                kind: DriftKind::WouldNotSurviveReboot,
+                what: "firewall rule for 65.52.0.1:80 would not survive a reboot".to_owned(),
+                impact: vec![],
+                cause: String::new(),
+            },
+            Drift {
+                id: "guest.vm1/address 65.52.0.1".to_owned(),
+                addr: guest("vm1"),
+                severity: Severity::Error,
+                kind: DriftKind::Changed,
+                what: "address 65.52.0.1/32 is missing on lo".to_owned(),
+                impact: vec![
+                    "green 65.52.0.1:80/tcp: connections that Azure sends to vm1 die; its probe goes to the VM's own address and still passes".to_owned(),
+                ],
+                cause: "since the last apply (someone or something removed it)".to_owned(),
+            },
+        ],
+        ..empty()
+    }
+}
+
+pub(crate) fn map() -> Vec<MapRow> {
+    let row = |rule: &str, frontend: &str, address: &str, port, to: Option<&str>, to_port| MapRow {
+        load_balancer: balancer(),
+        rule: rule.to_owned(),
+        frontend: frontend.to_owned(),
+        frontend_address: address.parse().ok(),
+        protocol: Protocol::Tcp,
+        port,
+        floating_ip: to.is_some(),
+        destinations: match to {
+            Some(to) => vec![MapDestination {
+                address: to.parse().ok(),
+                port: to_port,
+                same_address_as_frontend: true,
+                same_port_as_frontend: port == to_port,
+                guests: vec!["vm1".into(), "vm2".into()],
+            }],
+            None => ["10.0.0.11", "10.0.0.12"]
+                .iter()
+                .zip(["vm1", "vm2"])
+                .map(|(own, vm)| MapDestination {
+                    address: own.parse().ok(),
+                    port: to_port,
+                    same_address_as_frontend: false,
+                    same_port_as_frontend: true,
+                    guests: vec![vm.into()],
+                })
+                .collect(),
+        },
+        guests: vec!["vm1".into(), "vm2".into()],
+    };
+    vec![
+        row(
+            "green",
+            "green",
+            "65.52.0.1",
+            Some(80),
+            Some("65.52.0.1"),
+            Some(80),
+        ),
+        row(
+            "purple",
+            "purple",
+            "65.52.0.2",
+            Some(80),
+            Some("65.52.0.2"),
+            Some(80),
+        ),
+        row(
+            "alt",
+            "green",
+            "65.52.0.1",
+            Some(8000),
+            Some("65.52.0.1"),
+            Some(8080),
+        ),
+        row("plain", "green", "65.52.0.1", Some(81), None, Some(81)),
+        row("new", "blue", "", Some(82), Some(""), Some(82)),
+    ]
+}
+
+/// An apply in which one guest fails and the load balancer is therefore not written.
+pub(crate) fn events() -> Vec<Event> {
+    let plan = plan();
+    let title = |n: usize| plan.steps[n].title.clone();
+    vec![
+        Event::Checking,
+        Event::Checked { milliseconds: 400 },
+        Event::Started {
+            step: StepId(1),
+            addr: guest("vm1"),
+            title: title(0),
+        },
+        Event::Started {
+            step: StepId(2),
+            addr: guest("vm2"),
+            title: title(1),
+        },
+        Event::Progress {
+            step: StepId(1),
+            addr: guest("vm1"),
+            note: "waiting for the guest's lock".into(),
+        },
+        Event::Progress {
+            step: StepId(1),
+            addr: guest("vm1"),
+            note: "waiting for the guest's lock".into(),
+        },
+        Event::Verified {
+            step: StepId(1),
+            addr: guest("vm1"),
+            title: title(0),
+            milliseconds: 600,
+        },
+        Event::Failed {
+            step: StepId(2),
+            addr: guest("vm2"),
+            title: title(1),
+            error: "nft refused: Error: Could not process rule\u{1b}[31m\nexit 1".into(),
+            retryable: false,
+        },
+        Event::Skipped {
+            step: StepId(3),
+            addr: balancer(),
+            title: title(2),
+            because: "guest.vm2 is not ready for rule \"purple\"".into(),
+        },
+        Event::Finished {
+            done: 1,
+            failed: 1,
+            skipped: 1,
+            milliseconds: 1500,
+        },
+    ]
+}
+
+pub(crate) fn told() -> Told {
+    Told::default()
+}

@@ -1,0 +1,146 @@
+//! The one interface of all views, and what is handed to them beside core's own types.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use plimsoll_core::apply::Event;
+use plimsoll_core::model::Diagnostic;
+use plimsoll_core::plan::{MapRow, Plan};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One audience.
+pub(crate) trait View: Send + Sync {
+    /// Diagnostics that stopped the command.
+    fn refused(&self, told: &Told);
+    /// What stopped the command and is not the configuration's fault.
+    fn failure(&self, failure: &Failure);
+    /// Talk that is no data: what is being waited for, what was saved where.
+    fn note(&self, text: &str);
+
+    fn valid(&self, valid: &Valid, told: &Told);
+    fn plan(&self, shown: &PlanShown<'_>);
+    fn drift(&self, shown: &PlanShown<'_>);
+    fn map(&self, rows: &[MapRow], told: &Told);
+    fn reformatted(&self, files: &[Reformatted], check: bool);
+    fn explained(&self, pages: &[(&str, &str, &str)]);
+
+    /// A plan is about to be applied.
+    fn applying(&self, plan: &Plan) -> Box<dyn Applying>;
+
+    fn lab_status(&self, status: &LabStatus);
+    fn probes(&self, destination: &str, probes: &[Probe]);
+    fn requests(&self, requests: &[serde_json::Value]);
+    /// An ARM answer, as the emulator gave it.
+    fn document(&self, document: &serde_json::Value);
+}
+
+/// Follows one apply.
+pub(crate) trait Applying: Send + Sync {
+    fn event(&self, at: &str, event: &Event);
+    /// A signal came: what is in flight is finished, nothing new begins.
+    fn stopping(&self);
+    fn end(&self, ending: &Ending<'_>);
+}
+
+/// Diagnostics with the texts that they point into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) texts: BTreeMap<Arc<str>, Arc<str>>,
+    /// In front of each path, so that it can be opened from where the person stands.
+    pub(crate) directory: PathBuf,
+}
+
+/// What `validate` found in order.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Valid {
+    pub(crate) files: usize,
+    pub(crate) public_ips: usize,
+    pub(crate) load_balancers: usize,
+    pub(crate) rules: usize,
+    pub(crate) guests: usize,
+}
+
+/// A plan, and what is known around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlanShown<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) told: &'a Told,
+    /// How long reading the world took; a saved plan says when instead.
+    pub(crate) took: Option<Duration>,
+    /// What to do next and the command for it.
+    pub(crate) next: &'a [(String, String)],
+}
+
+/// How an apply ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'a> {
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
+    /// Each target that moved since the plan was made, and what about it moved.
+    pub(crate) stale: &'a [(String, Vec<String>)],
+    pub(crate) interrupted: bool,
+    pub(crate) took: Duration,
+    pub(crate) exit: Exit,
+    /// The command that goes on from here.
+    pub(crate) again: &'a str,
+    /// The command that makes a new plan.
+    pub(crate) replan: &'a str,
+    pub(crate) next: &'a [(String, String)],
+}
+
+/// One file that `fmt` looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Reformatted {
+    pub(crate) file: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+    pub(crate) diff: bool,
+}
+
+/// One packet, one answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Probe {
+    pub(crate) guest: Option<String>,
+    /// The destination that the guest saw.
+    pub(crate) seen: Option<SocketAddr>,
+    pub(crate) ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) milliseconds: Option<u64>,
+}
+
+/// What other clients need to speak to the lab.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LabStatus {
+    pub(crate) running: bool,
+    pub(crate) directory: String,
+    #[serde(flatten)]
+    pub(crate) access: Option<LabAccess>,
+    pub(crate) guests: Vec<LabGuest>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LabAccess {
+    pub(crate) endpoint: String,
+    pub(crate) token_endpoint: String,
+    pub(crate) ca_file: String,
+    pub(crate) subscription_id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LabGuest {
+    pub(crate) name: String,
+    pub(crate) os: String,
+    pub(crate) running: bool,
+    pub(crate) addresses: Vec<String>,
+}

@@ -1,0 +1,128 @@
+//! The words that all views share for the nouns and verbs of core.
+
+use plimsoll_core::model::{ItemKind, Severity};
+use plimsoll_core::plan::{Action, Phase};
+use std::time::Duration;
+
+/// `rule`, `inbound NAT rule`.
+pub(crate) fn item_noun(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Frontend => "frontend",
+        ItemKind::BackendPool => "backend pool",
+        ItemKind::Probe => "probe",
+        ItemKind::Rule => "rule",
+        ItemKind::InboundNatRule => "inbound NAT rule",
+        ItemKind::OutboundRule => "outbound rule",
+    }
+}
+
+pub(crate) fn symbol(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => " ",
+        Action::Create => "+",
+        Action::Update => "~",
+        Action::Replace => "±",
+        Action::Delete => "-",
+        Action::Adopt => "=",
+        Action::Forget => "x",
+    }
+}
+
+/// Said beside the symbol where the symbol alone could be overlooked or misread.
+pub(crate) fn spelled(action: Action) -> Option<&'static str> {
+    match action {
+        Action::NoOp | Action::Create | Action::Update => None,
+        Action::Replace => Some("replaced"),
+        Action::Delete => Some("deleted"),
+        Action::Adopt => Some("adopted"),
+        Action::Forget => Some("forgotten"),
+    }
+}
+
+pub(crate) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Expand => "expand",
+        Phase::Switch => "switch",
+        Phase::Contract => "contract",
+    }
+}
+
+pub(crate) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Advice => "advice",
+    }
+}
+
+/// `1 rule`, `2 rules`, `3 public IPs`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {}", plural(noun)),
+    }
+}
+
+fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [many @ .., last] => format!("{} and {last}", many.join(", ")),
+    }
+}
+
+/// `0.9 s`, `12 s`, `2 min 5 s`.
+pub(crate) fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 9.95 {
+        format!("{seconds:.1} s")
+    } else if seconds < 119.5 {
+        format!("{seconds:.0} s")
+    } else {
+        let whole = duration.as_secs();
+        format!("{} min {} s", whole / 60, whole % 60)
+    }
+}
+
+/// Names from Azure and texts from guests are not ours: a control character in them must not reach a terminal.
+pub(crate) fn tame(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            // These reorder what follows them on the screen.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_lists_read_like_english() {
+        assert_eq!(count(1, "rule"), "1 rule");
+        assert_eq!(count(0, "public IP"), "0 public IPs");
+        assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+        assert_eq!(time(Duration::from_millis(940)), "0.9 s");
+        assert_eq!(time(Duration::from_secs(125)), "2 min 5 s");
+    }
+
+    #[test]
+    fn nothing_foreign_steers_the_terminal() {
+        assert_eq!(
+            tame("a\u{1b}[31mb\r\n\tc\u{202e}"),
+            "a\u{fffd}[31mb\u{fffd}\u{fffd} c\u{fffd}"
+        );
+    }
+}
