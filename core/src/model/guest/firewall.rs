@@ -274,7 +274,8 @@ impl FirewallRule {
             (Some(_), _) => Meets::No,
         };
         let destination = covers(&self.destinations, Some(packet.destination), partial);
-        let source = covers(&self.sources, packet.source, partial);
+        // What refuses some sources does not refuse everyone: an administrator's blocklist leaves a rule working.
+        let source = covers(&self.sources, packet.source, Meets::No);
         let port = match packet.port {
             _ if self.ports.is_empty() => Meets::Yes,
             Some(port)
@@ -394,6 +395,20 @@ mod tests {
             firewall(vec![narrow]).judge(&probe),
             Verdict::Admitted { .. }
         ));
+    }
+
+    #[test]
+    fn a_blocklist_does_not_refuse_everyone() {
+        let mut deny = rule("0.0.0.0/0", 80, Target::Drop);
+        deny.sources = vec!["192.0.2.7/32".parse().unwrap()];
+        let accept = rule("65.52.0.1/32", 80, Target::Accept);
+        let firewall = firewall(vec![deny, accept]);
+        assert!(admitted(&firewall));
+        let blocked = Packet {
+            source: Some("192.0.2.7".parse().unwrap()),
+            ..packet()
+        };
+        assert!(matches!(firewall.judge(&blocked), Verdict::Refused { .. }));
     }
 
     #[test]

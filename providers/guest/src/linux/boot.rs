@@ -1,0 +1,162 @@
+//! What puts entries back at boot: one script made wholly from the record, run by one unit; and what its text promises.
+
+use super::firewall::{Way, command, firewalld, ufw};
+use super::frame::Sections;
+use plimsoll_core::model::Where;
+use plimsoll_core::model::guest::{EntryKey, Firewall, Opening};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+pub(crate) const BOOT: &str = "/var/lib/plimsoll/boot.sh";
+pub(crate) const UNIT: &str = "/etc/systemd/system/plimsoll.service";
+pub(crate) const UNIT_TEXT: &str = include_str!("plimsoll.service");
+
+const HEAD: &str = "#!/bin/sh
+# Made by plimsoll from record.json beside it, and written anew with it. plimsoll.service runs it at boot.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+status=0
+";
+const FOOT: &str = "exit \"$status\"\n";
+const MARK: &str = " # plimsoll: ";
+const DIGEST: &str = "# sha256 ";
+
+/// One line of the boot script: what it is for, and the command that puts it back.
+pub(crate) struct BootLine {
+    pub(crate) key: EntryKey,
+    pub(crate) command: String,
+}
+
+pub(crate) fn address_line(address: IpAddr) -> BootLine {
+    let command = match address {
+        IpAddr::V4(v4) => format!("ip -4 addr replace {v4}/32 dev lo"),
+        IpAddr::V6(v6) => format!("ip -6 addr replace {v6}/128 dev lo nodad"),
+    };
+    BootLine {
+        key: EntryKey::Address(Where::Known(address)),
+        command,
+    }
+}
+
+/// ufw and firewalld keep their rules themselves; then, and where nothing refuses the packet, the line only says so.
+pub(crate) fn firewall_lines(
+    opening: &Opening,
+    destination: IpAddr,
+    ways: &[Way],
+) -> Vec<BootLine> {
+    let mut commands: Vec<String> = ways
+        .iter()
+        .filter_map(|way| open_command(way, opening, destination))
+        .collect();
+    if commands.is_empty() {
+        commands.push(":".to_owned());
+    }
+    let key = EntryKey::Firewall(opening.clone()).resolved(destination);
+    commands
+        .into_iter()
+        .map(|command| BootLine {
+            key: key.clone(),
+            command,
+        })
+        .collect()
+}
+
+/// ufw and firewalld put their rules back themselves.
+fn open_command(way: &Way, opening: &Opening, destination: IpAddr) -> Option<String> {
+    match way {
+        Way::Nft { .. } | Way::Iptables { .. } => Some(command("open", way, opening, destination)),
+        Way::Ufw | Way::Firewalld => None,
+    }
+}
+
+pub(crate) fn text(lines: &[BootLine]) -> String {
+    let mut text = HEAD.to_owned();
+    if lines.iter().any(|l| l.command.starts_with("open_nft ")) {
+        text += include_str!("nftables.sh");
+    }
+    if lines
+        .iter()
+        .any(|l| l.command.starts_with("open_iptables "))
+    {
+        text += include_str!("iptables.sh");
+    }
+    for BootLine { key, command } in lines {
+        writeln!(text, "{command} || status=1{MARK}{key}").expect("a String takes everything");
+    }
+    text += FOOT;
+    let digest = digest(&text);
+    text + &format!("{DIGEST}{digest}\n")
+}
+
+fn digest(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The lines of a boot script that nobody but us has written. Its digest tells, whichever version made it.
+fn lines(boot: &str) -> Option<Vec<(EntryKey, String)>> {
+    let (body, said) = boot.trim_end().rsplit_once('\n')?;
+    let body = format!("{body}\n");
+    if said.strip_prefix(DIGEST)? != digest(&body) {
+        return None;
+    }
+    let marked = body.lines().filter_map(|line| line.rsplit_once(MARK));
+    Some(
+        marked
+            .filter_map(|(command, key)| {
+                let command = command.strip_suffix(" || status=1")?;
+                Some((key.parse().ok()?, command.to_owned()))
+            })
+            .collect(),
+    )
+}
+
+/// Entries that will be there after a reboot because of files of ours: the unit, its wants link, the boot script, and what
+/// ufw and firewalld keep for us. `is-active` stays active when someone deletes an address, so it is not asked.
+pub(crate) fn survivors(sections: &Sections, firewall: &Firewall) -> BTreeSet<EntryKey> {
+    let ok = |name: &str| sections.get(name).and_then(|s| s.ok());
+    let runs_at_boot = ok("unit").is_some_and(|unit| unit.trim_end() == UNIT_TEXT.trim_end())
+        && ok("wants")
+            .is_some_and(|target| matches!(target.trim_end(), UNIT | "../plimsoll.service"));
+    let lines = match ok("boot").filter(|_| runs_at_boot) {
+        Some(boot) => lines(boot).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let keys: BTreeSet<&EntryKey> = lines.iter().map(|(key, _)| key).collect();
+    let has = |key: &EntryKey, command: &str| lines.iter().any(|(k, c)| k == key && c == command);
+    keys.into_iter()
+        .filter(|key| match key {
+            EntryKey::Address(Where::Known(address)) => has(key, &address_line(*address).command),
+            EntryKey::Firewall(opening) => opening.destination.known().is_some_and(|destination| {
+                let Ok(ways) = super::firewall::ways(firewall, opening, destination) else {
+                    return false;
+                };
+                ways.iter()
+                    .all(|way| match (way, open_command(way, opening, destination)) {
+                        (_, Some(command)) => has(key, &command),
+                        (Way::Firewalld, None) => firewalld::has(sections, opening, destination),
+                        (_, None) => ufw::has(sections, opening, destination),
+                    })
+            }),
+            EntryKey::Address(Where::AfterApply(_)) => false,
+        })
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boot_script_that_someone_edited_promises_nothing() {
+        let text = text(&[address_line("65.52.0.1".parse().unwrap())]);
+        assert_eq!(lines(&text).unwrap().len(), 1);
+        assert_eq!(lines(text.trim_end()).unwrap().len(), 1);
+        assert!(lines(&text.replace("65.52.0.1/32", "65.52.0.9/32")).is_none());
+        assert!(lines("").is_none());
+    }
+}

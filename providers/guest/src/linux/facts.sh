@@ -1,0 +1,85 @@
+# What this machine is like, read only: one framed answer. A tool that is missing leaves its section out.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+have() { command -v "$1" >/dev/null 2>&1; }
+# Every line of an output is marked, so that nothing in it can be taken for a frame.
+print_section() {
+  printf '== %s %s\n' "$1" "$2"
+  [ -z "$3" ] || printf '%s\n' "$3" | sed 's/^/|/'
+}
+command_section() {
+  section=$1
+  shift
+  if have "$1"; then
+    printed=$("$@" 2>/dev/null)
+    print_section "$section" "$?" "$printed"
+  else
+    print_section "$section" missing ''
+  fi
+}
+file_section() {
+  if [ -e "$2" ]; then
+    printed=$(cat "$2" 2>/dev/null)
+    print_section "$1" "$?" "$printed"
+  else
+    print_section "$1" absent ''
+  fi
+}
+print_settings() {
+  for file in \
+    /proc/sys/net/ipv4/conf/*/rp_filter \
+    /proc/sys/net/ipv4/conf/all/arp_ignore /proc/sys/net/ipv4/conf/lo/arp_ignore \
+    /proc/sys/net/ipv4/conf/all/arp_announce \
+    /proc/sys/net/ipv4/tcp_timestamps /proc/sys/net/ipv4/ip_forward \
+    /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/ipv6/ip_nonlocal_bind \
+    /proc/sys/net/ipv4/ip_local_port_range /proc/sys/net/ipv4/ip_local_reserved_ports \
+    /proc/sys/net/ipv6/conf/all/disable_ipv6 /proc/sys/net/ipv6/conf/lo/disable_ipv6; do
+    [ -r "$file" ] || continue
+    value=
+    IFS= read -r value <"$file" || continue
+    printf '%s=%s\n' "${file#/proc/sys/}" "$value"
+  done
+}
+print_init() {
+  if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi
+}
+print_record_digest() { sha256sum </var/lib/plimsoll/record.json; }
+print_sections() {
+  command_section hostname uname -n
+  command_section user id -u
+  file_section boot_id /proc/sys/kernel/random/boot_id
+  command_section init print_init
+  command_section addresses ip -j addr show
+  # BusyBox's ip knows no -j.
+  case $printed in '['*) ;; *) command_section addresses_text ip -o addr show ;; esac
+  # Asked for one family at a time: together, `*:80` does not tell which families a socket serves.
+  command_section listeners4 ss -H -4 -ltnup
+  command_section listeners6 ss -H -6 -ltnup
+  command_section settings print_settings
+  command_section nftables nft -j list ruleset
+  command_section iptables iptables-save
+  command_section ip6tables ip6tables-save
+  # Both backends can be loaded at once. Asking the old one about tables that do not exist would load them.
+  if [ -s /proc/net/ip_tables_names ]; then command_section iptables_legacy iptables-legacy-save; fi
+  if [ -s /proc/net/ip6_tables_names ]; then command_section ip6tables_legacy ip6tables-legacy-save; fi
+  if have ufw; then
+    file_section ufw_conf /etc/ufw/ufw.conf
+    file_section ufw_rules /etc/ufw/user.rules
+    file_section ufw_rules6 /etc/ufw/user6.rules
+  fi
+  if have firewall-cmd; then
+    command_section firewalld firewall-cmd --state
+    file_section firewalld_policy /etc/firewalld/policies/plimsoll.xml
+  fi
+  file_section record /var/lib/plimsoll/record.json
+  if [ -e /var/lib/plimsoll/record.json ]; then command_section record_digest print_record_digest; fi
+  file_section boot /var/lib/plimsoll/boot.sh
+  file_section unit /etc/systemd/system/plimsoll.service
+  command_section wants readlink /etc/systemd/system/multi-user.target.wants/plimsoll.service
+}
+print_facts() {
+  body=$(print_sections)
+  # The length first, the end mark last: an answer that was cut anywhere is not believed.
+  printf '\nplimsoll-facts 1 %s\n%s\nplimsoll-facts-end\n' "$(($(printf '%s' "$body" | wc -c)))" "$body"
+}

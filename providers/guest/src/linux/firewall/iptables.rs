@@ -1,0 +1,212 @@
+//! What `iptables-save` and `ip6tables-save` print → chains that can be judged. Only the filter table decides on input.
+
+use super::MARKER;
+use super::draft::{Draft, Ranges};
+use ipnet::IpNet;
+use plimsoll_core::model::Protocol;
+use plimsoll_core::model::guest::{Chain, FirewallRule, Target};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+#[derive(Debug)]
+pub(crate) struct Filter {
+    pub(crate) input: Chain,
+    pub(crate) other: Vec<Chain>,
+}
+
+/// `None` where there is no filter table.
+pub(crate) fn read(saved: &str, tool: &str) -> Option<Filter> {
+    let ipv4 = !tool.starts_with("ip6");
+    let mut inside = false;
+    let mut chains: BTreeMap<String, Chain> = BTreeMap::new();
+    for line in saved.lines() {
+        match line.split_at_checked(1) {
+            Some(("*", table)) => inside = table.trim() == "filter",
+            _ if !inside => {}
+            Some((":", declared)) => {
+                let mut words = declared.split(' ');
+                let name = words.next().unwrap_or_default().to_owned();
+                let policy = match words.next() {
+                    Some("DROP") => Target::Drop,
+                    Some("ACCEPT") => Target::Accept,
+                    _ => Target::Return,
+                };
+                let chain = Chain {
+                    name: format!("{tool} filter {name}"),
+                    policy,
+                    ipv4,
+                    ipv6: !ipv4,
+                    rules: Vec::new(),
+                };
+                chains.insert(name, chain);
+            }
+            Some(("-", _)) => {
+                let words = split(line);
+                if let [append, name, rest @ ..] = words.as_slice()
+                    && append == "-A"
+                    && let Some(chain) = chains.get(name).map(|c| c.name.clone())
+                {
+                    let rules = rule(rest, line, tool, ipv4, &chains);
+                    if let Some(chain) = chains.values_mut().find(|c| c.name == chain) {
+                        chain.rules.extend(rules);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let input = chains.remove("INPUT")?;
+    Some(Filter {
+        input,
+        other: chains.into_values().collect(),
+    })
+}
+
+/// The words of a line; iptables quotes comments with `"` and escapes with `\`.
+fn split(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quoted, mut started) = (String::new(), false, false);
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => word.extend(letters.next()),
+            '"' => {
+                quoted = !quoted;
+                started = true;
+            }
+            ' ' if !quoted => {
+                if started || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                started = false;
+            }
+            other => word.push(other),
+        }
+    }
+    if started || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+fn rule(
+    words: &[String],
+    text: &str,
+    tool: &str,
+    ipv4: bool,
+    chains: &BTreeMap<String, Chain>,
+) -> Vec<FirewallRule> {
+    let mut draft = Draft::default();
+    let mut ours = false;
+    let mut target = Target::Continue;
+    let mut negated = false;
+    let mut words = words.iter().map(String::as_str).peekable();
+    while let Some(word) = words.next() {
+        if word == "!" {
+            negated = true;
+            continue;
+        }
+        let equal = !std::mem::take(&mut negated);
+        let mut value = || words.next().unwrap_or_default();
+        match word {
+            "-s" | "--source" => match (network(value()), equal) {
+                (Some(net), true) => draft.from_sources(vec![net]),
+                _ => draft.uncertain = true,
+            },
+            "-d" | "--destination" => match (network(value()), equal) {
+                (Some(net), true) => draft.to_destinations(vec![net]),
+                _ => draft.uncertain = true,
+            },
+            "-i" | "--in-interface" => match (value(), equal) {
+                // What comes from outside never enters through the loopback interface.
+                ("lo", true) => draft.never = true,
+                ("lo", false) => {}
+                _ => draft.uncertain = true,
+            },
+            "-p" | "--protocol" => match value() {
+                "all" => draft.never |= !equal,
+                name => draft.protocols(&[protocol(name)], equal),
+            },
+            // Naming a match only brings its options.
+            "-m" => match value() {
+                "tcp" | "udp" | "comment" | "conntrack" | "state" | "multiport" | "addrtype" => {}
+                _ => draft.uncertain = true,
+            },
+            "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
+                match value().split(',').map(ports).collect::<Option<Ranges>>() {
+                    Some(ranges) => draft.to_ports(&ranges, equal),
+                    None => draft.uncertain = true,
+                }
+            }
+            "--ctstate" | "--state" => {
+                let states: Vec<&str> = value().split(',').collect();
+                draft.connection_states(&states, equal);
+            }
+            "--comment" => ours = value() == MARKER,
+            "--dst-type" => match (value(), equal) {
+                // An address of the guest itself is neither of the others.
+                ("LOCAL", true) => {}
+                ("LOCAL", false) => draft.never = true,
+                ("MULTICAST" | "BROADCAST" | "ANYCAST", equal) => draft.never |= equal,
+                _ => draft.uncertain = true,
+            },
+            "--tcp-flags" => {
+                let _mask = value();
+                words.next();
+                draft.uncertain = true;
+            }
+            "--syn" => draft.never |= !equal,
+            "-j" | "-g" => {
+                let name = value();
+                target = match name {
+                    "ACCEPT" => Target::Accept,
+                    "DROP" => Target::Drop,
+                    "REJECT" => Target::Reject,
+                    "RETURN" => Target::Return,
+                    "LOG" | "NFLOG" | "ULOG" | "MARK" | "CONNMARK" | "SECMARK" | "CONNSECMARK"
+                    | "TRACE" | "AUDIT" | "SET" | "NOTRACK" | "CLASSIFY" => Target::Continue,
+                    chain if chains.contains_key(chain) => {
+                        let chain = format!("{tool} filter {chain}");
+                        if word == "-g" {
+                            Target::Goto(chain)
+                        } else {
+                            Target::Jump(chain)
+                        }
+                    }
+                    _ => {
+                        draft.uncertain = true;
+                        Target::Drop
+                    }
+                };
+                // What follows are the target's own options.
+                break;
+            }
+            _ => draft.uncertain = true,
+        }
+    }
+    draft.family(if ipv4 { "ip" } else { "ip6" });
+    let mut rules = Vec::new();
+    draft.emit(&target, text, ours, &mut rules);
+    rules
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn protocol(name: &str) -> Option<Protocol> {
+    match name {
+        "tcp" | "6" => Some(Protocol::Tcp),
+        "udp" | "17" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
+
+fn ports(text: &str) -> Option<(u16, u16)> {
+    match text.split_once(':') {
+        Some((low, high)) => Some((low.parse().ok()?, high.parse().ok()?)),
+        None => text.parse().ok().map(|port| (port, port)),
+    }
+}

@@ -1,0 +1,249 @@
+//! Which chains refuse a packet, and so where a rule of ours must go: never past a refusal that the administrator wrote.
+
+use plimsoll_core::model::Protocol;
+use plimsoll_core::model::guest::{
+    Chain, Firewall, FirewallKind, FirewallRule, Opening, Packet, Target, Verdict,
+};
+use std::fmt;
+use std::net::IpAddr;
+
+/// Who is asked to open the firewall.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Nft {
+        family: String,
+        table: String,
+        chain: String,
+    },
+    Iptables {
+        tool: &'static str,
+        chain: String,
+    },
+    Ufw,
+    Firewalld,
+}
+
+/// Why no rule of ours can help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Blocked {
+    #[error(
+        "the rule `{by}` in {chain} refuses {what}, and plimsoll does not bypass a rule that someone wrote; narrow or remove it, then plan again"
+    )]
+    Denied {
+        what: String,
+        by: String,
+        chain: String,
+    },
+    #[error(
+        "the rule `{by}` decides over {what} in a way that plimsoll cannot read; admit it in the firewall by hand, then plan again"
+    )]
+    Unclear { what: String, by: String },
+}
+
+const TOOLS: [&str; 4] = [
+    "iptables",
+    "ip6tables",
+    "iptables-legacy",
+    "ip6tables-legacy",
+];
+
+impl Way {
+    /// Chains are named `family table chain` by nft and `tool table chain` by iptables.
+    pub(crate) fn of_chain(name: &str) -> Option<Self> {
+        let mut words = name.split(' ');
+        let (first, table, chain) = (words.next()?, words.next()?, words.next()?);
+        if words.next().is_some() || !is_plain(table) || !is_plain(chain) {
+            return None;
+        }
+        if let Some(tool) = TOOLS.into_iter().find(|tool| *tool == first) {
+            return (table == "filter").then(|| Self::Iptables {
+                tool,
+                chain: chain.to_owned(),
+            });
+        }
+        matches!(first, "ip" | "ip6" | "inet").then(|| Self::Nft {
+            family: first.to_owned(),
+            table: table.to_owned(),
+            chain: chain.to_owned(),
+        })
+    }
+
+    pub(crate) fn is_iptables(&self) -> bool {
+        matches!(self, Self::Iptables { .. })
+    }
+
+    /// The chain in which our rule stands.
+    fn chain(&self) -> String {
+        match self {
+            Self::Nft { .. } | Self::Iptables { .. } => self.to_string(),
+            Self::Ufw => "iptables filter ufw-user-input".to_owned(),
+            Self::Firewalld => "inet firewalld filter_INPUT_POLICIES_pre".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nft {
+                family,
+                table,
+                chain,
+            } => write!(f, "{family} {table} {chain}"),
+            Self::Iptables { tool, chain } => write!(f, "{tool} filter {chain}"),
+            Self::Ufw => f.write_str("ufw"),
+            Self::Firewalld => f.write_str("firewalld"),
+        }
+    }
+}
+
+/// A name that needs no quoting anywhere; nft would take more, and such a chain is then not ours to write into.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && name.chars().all(plain)
+}
+
+/// Where rules of ours are needed: as if none of them were there yet. Empty where nothing refuses the packet.
+pub(crate) fn ways(
+    firewall: &Firewall,
+    opening: &Opening,
+    destination: IpAddr,
+) -> Result<Vec<Way>, Blocked> {
+    let packet = Packet {
+        protocol: opening.protocol,
+        source: opening.source,
+        destination,
+        port: opening.port,
+    };
+    let what = format!(
+        "{opening_words} to {destination}",
+        opening_words = words(opening)
+    );
+    let mut firewall = firewall.clone();
+    for chain in firewall.base.iter_mut().chain(&mut firewall.other) {
+        chain.rules.retain(|rule| !rule.ours);
+    }
+    let mut found: Vec<Way> = Vec::new();
+    // Each turn opens one more chain, so there are no more turns than chains.
+    for _ in 0..=firewall.base.len() + firewall.other.len() {
+        let (by, chain) = match firewall.judge(&packet) {
+            Verdict::Admitted { .. } => return Ok(found),
+            Verdict::Unclear { by } => return Err(Blocked::Unclear { what, by }),
+            Verdict::Refused { by, chain, .. } => (by, chain),
+        };
+        let denied = Blocked::Denied {
+            what: what.clone(),
+            by: by.clone(),
+            chain: chain.clone(),
+        };
+        let way = manager(&firewall, &chain, destination).ok_or(denied.clone())?;
+        let ours = accept(opening, destination);
+        let opened = match &way {
+            Way::Nft { .. } | Way::Iptables { .. } => open(&mut firewall, &chain, &by, ours),
+            Way::Ufw => {
+                let user = if destination.is_ipv4() {
+                    "iptables filter ufw-user-input"
+                } else {
+                    "ip6tables filter ufw6-user-input"
+                };
+                // Only what ufw refuses by default may be opened; a rule before is the administrator's deny.
+                is_general(&by) && append(&mut firewall, user, ours)
+            }
+            Way::Firewalld => is_general(&by) && prepend(&mut firewall, &way.chain(), ours),
+        };
+        if !opened || found.contains(&way) {
+            return Err(denied);
+        }
+        found.push(way);
+    }
+    Ok(found)
+}
+
+fn words(opening: &Opening) -> String {
+    match (opening.port, opening.source) {
+        (Some(port), Some(source)) => format!("{} port {port} from {source}", opening.protocol),
+        (Some(port), None) => format!("{} port {port}", opening.protocol),
+        (None, _) => format!("{} on every port", opening.protocol),
+    }
+}
+
+/// Who manages a chain: ufw and firewalld would undo what is put into theirs behind their back.
+fn manager(firewall: &Firewall, chain: &str, destination: IpAddr) -> Option<Way> {
+    let way = Way::of_chain(chain)?;
+    Some(match (&way, firewall.kind) {
+        (Way::Iptables { tool, .. }, FirewallKind::Ufw)
+            if tool.starts_with("ip6") != destination.is_ipv4() =>
+        {
+            Way::Ufw
+        }
+        (Way::Nft { table, .. }, FirewallKind::Firewalld) if table == "firewalld" => Way::Firewalld,
+        _ => way,
+    })
+}
+
+fn accept(opening: &Opening, destination: IpAddr) -> FirewallRule {
+    FirewallRule {
+        protocol: Some(opening.protocol),
+        sources: opening.source.map(Into::into).into_iter().collect(),
+        destinations: vec![destination.into()],
+        ports: opening.port.map(|p| (p, p)).into_iter().collect(),
+        uncertain: false,
+        target: Target::Accept,
+        ours: true,
+        text: String::new(),
+    }
+}
+
+/// A refusal of everything that came so far: a chain's policy, or a last rule without any condition.
+fn is_general(by: &str) -> bool {
+    by.starts_with("policy of ") || is_catch_all(by)
+}
+
+fn is_catch_all(text: &str) -> bool {
+    if let Some(rule) = text.strip_prefix("-A ") {
+        let conditions_and_target = rule.split_once(' ').map_or("", |(_, rest)| rest);
+        return conditions_and_target == "-j DROP"
+            || conditions_and_target == "-j REJECT"
+            || conditions_and_target.starts_with("-j REJECT --reject-with ");
+    }
+    let text = text.split(" comment \"").next().unwrap_or_default();
+    text == "drop" || text == "reject" || text.starts_with("reject with ")
+}
+
+fn find<'a>(firewall: &'a mut Firewall, name: &str) -> Option<&'a mut Chain> {
+    let Firewall { base, other, .. } = firewall;
+    base.iter_mut()
+        .chain(other)
+        .find(|chain| chain.name == name)
+}
+
+fn open(firewall: &mut Firewall, chain: &str, by: &str, ours: FirewallRule) -> bool {
+    let Some(chain) = find(firewall, chain) else {
+        return false;
+    };
+    let last = chain.rules.iter().position(|rule| is_catch_all(&rule.text));
+    match last {
+        Some(at) => {
+            chain.rules.insert(at, ours);
+            chain.rules[at + 1].text == by
+        }
+        None => {
+            chain.rules.push(ours);
+            by.starts_with("policy of ")
+        }
+    }
+}
+
+fn append(firewall: &mut Firewall, chain: &str, ours: FirewallRule) -> bool {
+    find(firewall, chain)
+        .map(|chain| chain.rules.push(ours))
+        .is_some()
+}
+
+fn prepend(firewall: &mut Firewall, chain: &str, ours: FirewallRule) -> bool {
+    find(firewall, chain)
+        .map(|chain| chain.rules.insert(0, ours))
+        .is_some()
+}

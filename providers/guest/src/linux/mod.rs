@@ -1,0 +1,13 @@
+//! Linux guests: one POSIX sh script to read, one to write; both answer with the same framed facts.
+
+pub(crate) mod addresses;
+pub(crate) mod boot;
+pub mod facts;
+pub mod firewall;
+pub mod frame;
+pub(crate) mod listeners;
+pub(crate) mod script;
+pub(crate) mod verify;
+pub mod write;
+
+pub use script::probe;

@@ -1,0 +1,299 @@
+//! One guest step → one script: compares, writes the record before it makes and after it removes, ends with the facts.
+
+use super::boot::{self, BootLine};
+use super::firewall::{Blocked, Way, command, iptables_words, rule_text, ways};
+use super::script::{compound, facts_functions, here_document, quote};
+use plimsoll_core::apply::GuestOrder;
+use plimsoll_core::model::guest::{EntryKey, GuestRecord, Opening, RecordFact, Touch};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// A script and the record that it leaves behind.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub text: String,
+    pub record_after: GuestRecord,
+}
+
+/// Why no script can do what is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotWrite {
+    #[error(
+        "{key}: the address is not known yet, although the step needs it. This is a bug in plimsoll."
+    )]
+    AddressUnknown { key: Box<EntryKey> },
+    #[error(
+        "the deployment name {0:?} is not made of 1 to 32 letters a-z, digits and hyphens; rename it in the plimsoll block"
+    )]
+    DeploymentName(String),
+    #[error("{why}")]
+    Record { why: String },
+    #[error(
+        "the guest boots with {init}, not with systemd, so that nothing plimsoll sets would survive a reboot; set it up by hand and give the frontend guest_mode = \"none\""
+    )]
+    NoSystemd { init: String },
+    #[error("{key} cannot be had")]
+    Blocked {
+        key: Box<EntryKey>,
+        #[source]
+        source: Box<Blocked>,
+    },
+}
+
+/// The entries of a step with their addresses filled in.
+struct Work {
+    /// Entries to hold, and how the firewall is opened for them.
+    made: Vec<(EntryKey, IpAddr, Vec<Way>)>,
+    /// Entries whose last claim goes.
+    gone: Vec<(EntryKey, IpAddr)>,
+    /// The record once everything is made, and once everything is gone.
+    between: GuestRecord,
+    after: GuestRecord,
+}
+
+pub fn script(order: &GuestOrder<'_>) -> Result<Script, CannotWrite> {
+    let deployment = &order.claim.deployment;
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if deployment.is_empty() || deployment.len() > 32 || !deployment.chars().all(letters) {
+        return Err(CannotWrite::DeploymentName(deployment.clone()));
+    }
+    let (before, before_digest) = match &order.facts.record {
+        RecordFact::Absent => (GuestRecord::default(), "absent".to_owned()),
+        RecordFact::Present { record, sha256 } => (record.clone(), sha256.clone()),
+        RecordFact::Unusable { why } => return Err(CannotWrite::Record { why: why.clone() }),
+    };
+    let work = work(order, before.clone())?;
+    if !work.made.is_empty() && order.facts.init != "systemd" {
+        return Err(CannotWrite::NoSystemd {
+            init: order.facts.init.clone(),
+        });
+    }
+    let mut body = String::from(facts_functions());
+    body += include_str!("apply.sh");
+    body += include_str!("nftables.sh");
+    body += include_str!("iptables.sh");
+    body += include_str!("ufw.sh");
+    body += include_str!("firewalld.sh");
+    let mut accepted = vec![before_digest, digest(&work.between), digest(&work.after)];
+    accepted.dedup();
+    for digest in &mut accepted {
+        *digest = quote(digest);
+    }
+    line(&mut body, "\nbegin");
+    line(
+        &mut body,
+        &format!("refuse_older_run {deployment} {}", order.run),
+    );
+    line(&mut body, &format!("expect_record {}", accepted.join(" ")));
+    for expectation in expectations(order, &before, &work) {
+        line(&mut body, &expectation);
+    }
+    line(&mut body, "refuse_if_moved\n");
+    if !work.made.is_empty() {
+        keep(&mut body, order, &work.between);
+        for command in work.made.iter().flat_map(make) {
+            line(&mut body, &command);
+        }
+    }
+    if work.after != work.between || work.made.is_empty() {
+        for command in work.gone.iter().flat_map(undo) {
+            line(&mut body, &command);
+        }
+        keep(&mut body, order, &work.after);
+    }
+    body += "print_facts\n";
+    Ok(Script {
+        text: compound(&about(order), &body),
+        record_after: work.after,
+    })
+}
+
+fn line(body: &mut String, text: &str) {
+    body.push_str(text);
+    body.push('\n');
+}
+
+fn about(order: &GuestOrder<'_>) -> String {
+    let mut about = format!(
+        "plimsoll: {}, deployment {}, run {}",
+        order.step.guest.addr, order.claim.deployment, order.run
+    );
+    for (word, touches) in [
+        ("holds", &order.step.ensure),
+        ("lets go of", &order.step.release),
+    ] {
+        for touch in touches {
+            write!(about, "\n  {word} {}", touch.key).expect("a String takes everything");
+        }
+    }
+    about
+}
+
+fn digest(record: &GuestRecord) -> String {
+    if record.is_empty() {
+        return "absent".to_owned();
+    }
+    let hash = Sha256::digest(record.text().as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn address_of(key: &EntryKey) -> Result<IpAddr, CannotWrite> {
+    key.destination()
+        .known()
+        .ok_or_else(|| CannotWrite::AddressUnknown {
+            key: Box::new(key.clone()),
+        })
+}
+
+fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite> {
+    let claim = order.claim;
+    let mut between = before;
+    let mut made = Vec::new();
+    for Touch { key, .. } in &order.step.ensure {
+        let address = address_of(key)?;
+        let entry = between.entries.entry(key.clone()).or_default();
+        entry.claims.retain(|c| c.deployment != claim.deployment);
+        entry.claims.insert(claim.clone());
+        let ways =
+            match key {
+                EntryKey::Address(_) => Vec::new(),
+                EntryKey::Firewall(opening) => ways(&order.facts.firewall, opening, address)
+                    .map_err(|source| CannotWrite::Blocked {
+                        key: Box::new(key.clone()),
+                        source: Box::new(source),
+                    })?,
+            };
+        made.push((key.clone(), address, ways));
+    }
+    if !made.is_empty() || !between.is_empty() {
+        between.runs.insert(claim.deployment.clone(), order.run);
+    }
+    let mut after = between.clone();
+    let mut gone = Vec::new();
+    for Touch { key, .. } in &order.step.release {
+        let address = address_of(key)?;
+        // What the record does not know is not ours to remove.
+        let Some(entry) = after.entries.get_mut(key) else {
+            continue;
+        };
+        entry.claims.retain(|c| c.deployment != claim.deployment);
+        if entry.claims.is_empty() {
+            after.entries.remove(key);
+            gone.push((key.clone(), address));
+        }
+    }
+    let claimed = |record: &GuestRecord| {
+        let mut claims = record.entries.values().flat_map(|e| &e.claims);
+        claims.any(|c| c.deployment == claim.deployment)
+    };
+    if !claimed(&after) {
+        after.runs.remove(&claim.deployment);
+    }
+    Ok(Work {
+        made,
+        gone,
+        between,
+        after,
+    })
+}
+
+/// What was there before and shall stay must still be there: else someone took it away since the plan was made.
+fn expectations(order: &GuestOrder<'_>, before: &GuestRecord, work: &Work) -> Vec<String> {
+    let stays = |key: &EntryKey| {
+        let touch = order.step.ensure.iter().find(|touch| touch.key == *key);
+        touch.is_some_and(|t| t.before.live && t.after.live) && before.entries.contains_key(key)
+    };
+    let mut expectations = Vec::new();
+    for (key, address, ways) in work.made.iter().filter(|(key, ..)| stays(key)) {
+        match key {
+            EntryKey::Address(_) => expectations.push(format!("expect_address {address}")),
+            EntryKey::Firewall(opening) => {
+                let commands = ways
+                    .iter()
+                    .map(|way| command("expect", way, opening, *address));
+                expectations.extend(commands);
+            }
+        }
+    }
+    expectations
+}
+
+/// Record, boot script, unit and link, or none of them.
+fn keep(body: &mut String, order: &GuestOrder<'_>, record: &GuestRecord) {
+    if record.is_empty() {
+        body.push_str("remove_unit\nattempt record rm -f /var/lib/plimsoll/record.json\n");
+        return;
+    }
+    let boot = boot::text(&boot_lines(order, record));
+    // The record goes first: what is made without it could never be taken back.
+    for (path, mode, text) in [
+        ("/var/lib/plimsoll/record.json", 600, record.text()),
+        (boot::BOOT, 600, boot),
+        (boot::UNIT, 644, boot::UNIT_TEXT.to_owned()),
+    ] {
+        let document = here_document(&text);
+        write!(body, "write_file {path} {mode} {document}").expect("a String takes everything");
+    }
+    body.push_str("link_unit\n");
+}
+
+fn boot_lines(order: &GuestOrder<'_>, record: &GuestRecord) -> Vec<BootLine> {
+    let known = record
+        .entries
+        .keys()
+        .filter_map(|key| Some((key, key.destination().known()?)));
+    known
+        .flat_map(|(key, address)| match key {
+            EntryKey::Address(_) => vec![boot::address_line(address)],
+            EntryKey::Firewall(opening) => {
+                // What is blocked now is not opened at boot either; it shows as an entry that would not survive.
+                let ways = ways(&order.facts.firewall, opening, address).unwrap_or_default();
+                boot::firewall_lines(opening, address, &ways)
+            }
+        })
+        .collect()
+}
+
+fn make((key, address, ways): &(EntryKey, IpAddr, Vec<Way>)) -> Vec<String> {
+    match key {
+        EntryKey::Address(_) => vec![format!("add_address {}", with_prefix(*address))],
+        EntryKey::Firewall(opening) => ways
+            .iter()
+            .map(|way| attempt(key, &command("open", way, opening, *address)))
+            .collect(),
+    }
+}
+
+/// The firewall may have changed its kind since the entry was made, so every kind that is there is asked.
+fn undo((key, address): &(EntryKey, IpAddr)) -> Vec<String> {
+    let opening = match key {
+        EntryKey::Address(_) => return vec![format!("remove_address {}", with_prefix(*address))],
+        EntryKey::Firewall(opening) => opening,
+    };
+    let tools: [&'static str; 2] = if address.is_ipv4() {
+        ["iptables", "iptables-legacy"]
+    } else {
+        ["ip6tables", "ip6tables-legacy"]
+    };
+    let words = iptables_words(opening, *address);
+    // ufw and firewalld first: their rules are theirs to take out of the kernel.
+    let mut commands = vec![
+        command("close", &Way::Ufw, opening, *address),
+        command("close", &Way::Firewalld, opening, *address),
+        format!("close_nft {}", quote(&rule_text(opening, *address))),
+    ];
+    commands.extend(tools.map(|tool| format!("close_iptables {tool} {words}")));
+    commands
+        .iter()
+        .map(|command| attempt(key, command))
+        .collect()
+}
+
+fn attempt(key: &EntryKey, command: &str) -> String {
+    format!("attempt {} {command}", quote(&key.to_string()))
+}
+
+fn with_prefix(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
+}

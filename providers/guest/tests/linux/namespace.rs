@@ -1,0 +1,237 @@
+//! A guest of our own: network, mount and process namespaces with private /run, /var/lib and /etc/systemd.
+
+use plimsoll_core::apply::GuestOrder;
+use plimsoll_core::model::guest::{
+    Claim, Connection, EntryKey, EntryState, GuestFacts, GuestRef, Os, Touch,
+};
+use plimsoll_core::model::{Addr, Kind};
+use plimsoll_core::plan::GuestStep;
+use plimsoll_guest::linux;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+const SET_UP: &str = "
+set -e
+mount -t tmpfs none /run
+mkdir -p /run/systemd/system /run/lock
+mount -t tmpfs none /var/lib
+mount -t tmpfs none /etc/systemd
+mkdir -p /etc/systemd/system
+ip link set lo up
+echo ready
+exec cat
+";
+
+pub(crate) struct Namespace {
+    holder: Child,
+    inside: String,
+}
+
+impl Namespace {
+    /// `None`, out loud, where namespaces are forbidden or a tool is missing.
+    pub(crate) fn new(nftables: &str) -> Option<Self> {
+        let is_root = Command::new("id").arg("-u").output().ok()?.stdout == b"0\n";
+        let mut command = Command::new("unshare");
+        if !is_root {
+            command.args(["--user", "--map-root-user"]);
+        }
+        let mut holder = command
+            .args([
+                "--mount",
+                "--net",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+            ])
+            .args(["sh", "-c", SET_UP])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut said = String::new();
+        BufReader::new(holder.stdout.take()?)
+            .read_line(&mut said)
+            .ok()?;
+        if said != "ready\n" {
+            eprintln!(
+                "skipped: this machine lets nobody make namespaces (unshare --mount --net --pid)"
+            );
+            let _ = holder.wait();
+            return None;
+        }
+        let outer = holder.id();
+        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+        let inside = children.ok()?.trim().to_owned();
+        let namespace = Self { holder, inside };
+        if !nftables.is_empty() {
+            if !namespace.has("nft") {
+                eprintln!("skipped: nft is missing (package nftables)");
+                return None;
+            }
+            namespace.sh(&format!("nft -f - <<'END'\n{nftables}\nEND\n"));
+        }
+        Some(namespace)
+    }
+
+    pub(crate) fn has(&self, tool: &str) -> bool {
+        self.run("sh", &format!("command -v {tool}\n"))
+            .status
+            .success()
+    }
+
+    pub(crate) fn run(&self, shell: &str, script: &str) -> Output {
+        let mut child = Command::new("nsenter")
+            .args(["-t", &self.inside, "-m", "-n", "-p"])
+            .args(user_namespace(&self.inside))
+            .args(["--", shell, "-s"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A shell that stops reading early breaks the pipe; its answer tells.
+        let _ = child.stdin.take().unwrap().write_all(script.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// What an administrator does; it must work.
+    pub(crate) fn sh(&self, script: &str) -> String {
+        let output = self.run("sh", script);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}\n{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub(crate) fn facts(&self) -> GuestFacts {
+        let output = self.run("sh", &linux::probe());
+        linux::facts::parse(&output.stdout).unwrap_or_else(|error| {
+            panic!(
+                "{error:?}\n{}\n{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
+    }
+
+    /// Everything that an undo must bring back.
+    pub(crate) fn everything(&self) -> String {
+        self.sh("ip -o addr | sed 's/valid_lft.*//'; nft -s list ruleset 2>/dev/null; iptables-save 2>/dev/null | grep -v '^[#:]'; ip6tables-save 2>/dev/null | grep -v '^[#:]'
+            find /etc/systemd /var/lib /run -type f -o -type l -o -type d | sort; cat /etc/ufw/user.rules /etc/ufw/user6.rules 2>/dev/null; true\n")
+    }
+
+    /// Sends one step the way `enact` does and returns the facts, or what was refused.
+    pub(crate) fn enact(&self, step: &Step) -> Result<GuestFacts, String> {
+        let facts = self.facts();
+        let script = step.script(&facts);
+        let output = self.run("sh", &script);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if let Some(line) = printed.lines().find(|l| l.starts_with("plimsoll-refused")) {
+            return Err(line.to_owned());
+        }
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(linux::facts::parse(&output.stdout).unwrap())
+    }
+}
+
+fn user_namespace(inside: &str) -> Vec<String> {
+    let of = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+    if of("self") == of(inside) {
+        Vec::new()
+    } else {
+        vec!["-U".to_owned(), "--preserve-credentials".to_owned()]
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+/// A step as the planner makes it: from the keys to hold and to let go of.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) claim: Claim,
+    pub(crate) run: u64,
+    pub(crate) ensure: Vec<EntryKey>,
+    pub(crate) release: Vec<EntryKey>,
+}
+
+impl Step {
+    pub(crate) fn new(run: u64, ensure: &[&str], release: &[&str]) -> Self {
+        let keys = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect();
+        Self {
+            claim: claim("web"),
+            run,
+            ensure: keys(ensure),
+            release: keys(release),
+        }
+    }
+
+    pub(crate) fn by(mut self, deployment: &str) -> Self {
+        self.claim = claim(deployment);
+        self
+    }
+
+    pub(crate) fn guest_step(&self, facts: &GuestFacts) -> GuestStep {
+        let touch = |key: &EntryKey, gains: bool| {
+            let before = facts.state_of(key);
+            let mut claims = before.claims.clone();
+            claims.retain(|c| c.deployment != self.claim.deployment);
+            if gains {
+                claims.insert(self.claim.clone());
+            }
+            let stays = !claims.is_empty();
+            Touch {
+                key: key.clone(),
+                before,
+                after: EntryState {
+                    live: stays,
+                    survives: stays,
+                    claims,
+                },
+            }
+        };
+        GuestStep {
+            guest: reference(),
+            ensure: self.ensure.iter().map(|k| touch(k, true)).collect(),
+            release: self.release.iter().map(|k| touch(k, false)).collect(),
+        }
+    }
+
+    pub(crate) fn script(&self, facts: &GuestFacts) -> String {
+        self.try_script(facts).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub(crate) fn try_script(&self, facts: &GuestFacts) -> Result<String, String> {
+        let step = self.guest_step(facts);
+        let order = GuestOrder {
+            step: &step,
+            facts,
+            claim: &self.claim,
+            run: self.run,
+        };
+        plimsoll_guest::show_script(&order).map_err(|e| e.to_string())
+    }
+}
+
+pub(crate) fn claim(deployment: &str) -> Claim {
+    Claim {
+        deployment: deployment.to_owned(),
+        lineage: format!("lineage of '{deployment}' $(touch /run/injected) `id`"),
+    }
+}
+
+pub(crate) fn reference() -> GuestRef {
+    GuestRef {
+        addr: Addr::new(Kind::Guest, "vm1"),
+        os: Os::Linux,
+        connection: Connection::Local,
+    }
+}
