@@ -295,13 +295,13 @@ fn complete_part(
     let mut properties = fill(given, table);
     match array {
         "frontendIPConfigurations" => {
-            // Only frontends with a private address or a prefix show the version (recordings).
-            if !properties.contains_key("publicIPAddress") {
-                properties
-                    .entry("privateIPAddressVersion")
-                    .or_insert(json!("IPv4"));
-            } else {
-                properties.remove("privateIPAddress");
+            // On public frontends only some versions show it: see `api_version::cut`.
+            properties
+                .entry("privateIPAddressVersion")
+                .or_insert(json!("IPv4"));
+            // What is not in a subnet has no private address, whatever the request says.
+            if !properties.contains_key("subnet") {
+                properties.shift_remove("privateIPAddress");
             }
         }
         "backendAddressPools" => {
@@ -316,6 +316,17 @@ fn complete_part(
                 .filter(|entry| reference(entry, "networkInterfaceIPConfiguration").is_some());
             for member in members {
                 addresses.get_or_insert_default().push(member.clone());
+            }
+            let tunnels = properties
+                .get_mut("tunnelInterfaces")
+                .and_then(Value::as_array_mut);
+            for tunnel in tunnels
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_object_mut)
+            {
+                // Shown as 0 when not given (recordings).
+                tunnel.entry("port").or_insert(json!(0));
             }
             if let Some(addresses) = addresses {
                 properties.insert(

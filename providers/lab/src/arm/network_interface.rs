@@ -24,7 +24,9 @@ const PROPERTIES: &[(&str, Fill)] = &[
     ("ipConfigurations", Fill::ReadOnly),
     ("dnsSettings", Fill::ReadOnly),
     ("macAddress", Fill::ReadOnly),
-    ("enableAcceleratedNetworking", Fill::False),
+    // Whether the answer holds it when the request does not depends on the region (recordings:
+    // eastus2 yes, westus no).
+    ("enableAcceleratedNetworking", Fill::Given),
     ("vnetEncryptionSupported", Fill::False),
     ("enableIPForwarding", Fill::False),
     ("networkSecurityGroup", Fill::Reference),
@@ -80,6 +82,8 @@ pub(super) fn prepare(
         ));
     }
     choose_primary(last_name(id), &mut configurations)?;
+    // The primary one comes first (recordings).
+    configurations.sort_by_key(|part| !property_flag(part, "primary"));
     let mut taken = BTreeSet::new();
     for configuration in &mut configurations {
         check_configuration(world, id, configuration)?;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::detach;
 use super::fault::{Ending, Interference};
 use super::message::{ArmAnswer, ArmRequest};
-use super::public_ip;
 use super::refusal::Refusal;
 use super::resource_id::canonical;
 use super::world::{Provisioning, Resource, Stale, World, after};
+use super::{public_ip, public_ip_prefix};
 
 /// How long a finished operation can still be asked about.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -251,7 +251,9 @@ fn finish(world: &mut World, id: &str, at: Timestamp) {
 fn succeed(world: &mut World, operation: &Operation, at: Timestamp) {
     match operation.effect {
         Effect::Write => {
-            public_ip::allocate(world, &operation.target);
+            let before = operation.before.as_ref().map(|before| &before.document);
+            public_ip::allocate(world, &operation.target, before);
+            public_ip_prefix::allocate(world, &operation.target);
             leave(world, &operation.target, Provisioning::Succeeded);
         }
         Effect::Delete => {

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::address;
 use super::document::{
-    Fill, complete_sku, fill, object, plain_location, property, property_text, reference, text, top,
+    Fill, complete_sku, fill, object, parts, plain_location, property, property_text, reference,
+    text, top,
 };
 use super::refusal::{Refusal, dangling};
 use super::resource_id::{canonical, last_name};
 use super::world::World;
+use super::{address, network_interface, shown};
 
 pub(super) const TYPE: &str = "Microsoft.Network/publicIPAddresses";
 
@@ -122,33 +123,65 @@ pub(super) fn prepare(
 /// Gives a static address once the PUT's operation is done; a dynamic one waits for its use.
 ///
 /// Recordings: `ipAddress` is absent from the PUT's answer and there in the GET after it.
-pub(super) fn allocate(world: &mut World, id: &str) {
+pub(super) fn allocate(world: &mut World, id: &str, before: Option<&Value>) {
     let Some(document) = world.document(id) else {
         return;
     };
-    if !text(document, "type").eq_ignore_ascii_case(TYPE) {
-        allocate_used(world, id);
+    if text(document, "type").eq_ignore_ascii_case(TYPE) {
+        if property_text(document, "publicIPAllocationMethod").eq_ignore_ascii_case("Static") {
+            give(world, id);
+        }
         return;
     }
-    let id = text(document, "id").to_owned();
-    let fixed = property_text(document, "publicIPAllocationMethod").eq_ignore_ascii_case("Static");
-    if fixed || !super::shown::users_of_public_ip(world, &id).is_empty() {
-        give(world, &id);
-    }
+    let mut balancers = network_interface::balancers_of(document);
+    balancers.extend(
+        before
+            .map(network_interface::balancers_of)
+            .unwrap_or_default(),
+    );
+    allocate_used(world, id);
+    balancers
+        .iter()
+        .for_each(|balancer| allocate_used(world, balancer));
 }
 
-/// A dynamic public IP gets its address when something uses it.
+/// A dynamic public IP has an address while something answers on it: a machine behind the
+/// interface, or a member behind the load balancer. Recordings (.NET): none before the first
+/// interface joined, none after the last one left.
 fn allocate_used(world: &mut World, user: &str) {
     let Some(document) = world.document(user) else {
         return;
     };
+    let members = |pool: &Value| !shown::members_of(world, text(pool, "id")).is_empty();
+    let in_use = reference(document, "virtualMachine").is_some()
+        || parts(document, "backendAddressPools").iter().any(members);
     let used: Vec<String> = ["ipConfigurations", "frontendIPConfigurations"]
         .into_iter()
-        .flat_map(|array| super::document::parts(document, array))
+        .flat_map(|array| parts(document, array))
         .filter_map(|part| reference(part, "publicIPAddress"))
         .map(str::to_owned)
         .collect();
-    used.iter().for_each(|id| give(world, id));
+    for id in used {
+        if in_use {
+            give(world, &id);
+        } else {
+            take_back(world, &id);
+        }
+    }
+}
+
+fn take_back(world: &mut World, id: &str) {
+    let resource = world.resources.get_mut(&canonical(id));
+    let properties =
+        resource.and_then(|resource| resource.document.get_mut("properties")?.as_object_mut());
+    let Some(properties) = properties else { return };
+    let dynamic = properties
+        .get("publicIPAllocationMethod")
+        .and_then(Value::as_str)
+        == Some("Dynamic");
+    if dynamic && properties.shift_remove("ipAddress").is_some() {
+        world.revision += 1;
+    }
 }
 
 /// Gives the public IP an address if it has none.

@@ -7,7 +7,7 @@ use super::document::{
     Fill, complete_sku, fill, object, property, property_number, property_text, text, top,
 };
 use super::refusal::Refusal;
-use super::resource_id::last_name;
+use super::resource_id::{canonical, last_name};
 use super::world::World;
 
 pub(super) const TYPE: &str = "Microsoft.Network/publicIPPrefixes";
@@ -47,24 +47,38 @@ pub(super) fn prepare(
     let v6 = property_text(&document, "publicIPAddressVersion").eq_ignore_ascii_case("IPv6");
     let length =
         property_number(&document, "prefixLength").and_then(|length| u8::try_from(length).ok());
-    let kept = previous
-        .and_then(|previous| property(previous, "ipPrefix"))
-        .cloned();
-    let given = match (kept, length) {
-        (Some(kept), _) => Some(kept),
-        (None, Some(length)) => {
-            address::public_prefix(world, length, v6).map(|prefix| json!(prefix.to_string()))
-        }
-        (None, None) => None,
-    };
-    let Some(prefix) = given else {
+    if let Some(kept) = previous.and_then(|previous| property(previous, "ipPrefix")) {
+        document["properties"]["ipPrefix"] = kept.clone();
+    } else if length
+        .and_then(|length| address::public_prefix(world, length, v6))
+        .is_none()
+    {
         // [OPEN] the service's code for a prefix length that it does not offer.
         return Err(Refusal::bad(
             "InvalidPrefixLength",
             format!("{} cannot have this prefixLength.", text(&document, "id")),
         ));
-    };
-    document["properties"]["ipPrefix"] = prefix;
+    }
     // Recordings: `Updating` when created (6 of 6), `Succeeded` when only tags change.
     Ok((document, previous.is_none()))
+}
+
+/// Gives the prefix once the PUT's operation is done (recordings: absent from the PUT's answer).
+pub(super) fn allocate(world: &mut World, id: &str) {
+    let document = world.document(id);
+    let Some(document) = document.filter(|document| text(document, "type") == TYPE) else {
+        return;
+    };
+    if property(document, "ipPrefix").is_some() {
+        return;
+    }
+    let v6 = property_text(document, "publicIPAddressVersion").eq_ignore_ascii_case("IPv6");
+    let length = property_number(document, "prefixLength");
+    let length = length.and_then(|length| u8::try_from(length).ok());
+    let Some(prefix) = length.and_then(|length| address::public_prefix(world, length, v6)) else {
+        return;
+    };
+    if let Some(resource) = world.resources.get_mut(&canonical(id)) {
+        resource.document["properties"]["ipPrefix"] = json!(prefix.to_string());
+    }
 }

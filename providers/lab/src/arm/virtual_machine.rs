@@ -80,12 +80,15 @@ pub(super) fn hold_interfaces(world: &mut World, document: &Value) {
         let Some(interface) = interface.get("id").and_then(Value::as_str) else {
             continue;
         };
+        let bits = world.draw().to_be_bytes();
+        let address = format!("00-0D-3A-{:02X}-{:02X}-{:02X}", bits[0], bits[1], bits[2]);
         if let Some(resource) = world.resources.get_mut(&canonical(interface))
             && let Some(properties) = resource
                 .document
                 .get_mut("properties")
                 .and_then(Value::as_object_mut)
         {
+            properties.entry("macAddress").or_insert(json!(address));
             properties.insert("primary".to_owned(), json!(at == 0));
             properties.insert("virtualMachine".to_owned(), json!({"id": id}));
         }
