@@ -1,8 +1,18 @@
 //! From source files to a configuration: parse, evaluate, decode, check. Everything that is wrong is collected and
 //! shown at once; nothing is read from disk here.
 
+mod attribute;
+mod block;
+pub mod codes;
 mod desired;
+mod evaluate;
+mod flows;
+mod guests;
+mod load;
+mod module;
+mod resources;
 mod sources;
 
 pub use desired::*;
+pub use load::load;
 pub use sources::{Inputs, SourceSet};

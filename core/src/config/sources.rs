@@ -15,6 +15,8 @@ pub struct SourceSet {
 pub struct Inputs {
     /// Variables from `--var` and from the environment: texts, to be converted to the variable's type. The last one wins.
     pub variables: BTreeMap<String, String>,
+    /// Names given by hand with `--var`: one that nothing declares is a mistake, while the environment may hold more.
+    pub strict: std::collections::BTreeSet<String>,
     /// Values from variable files (already evaluated), weaker than `variables`.
     pub variable_files: BTreeMap<String, Value>,
     /// Only in the lab does `lab_address` count.

@@ -63,7 +63,7 @@ fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
             Recorded::LoadBalancer { id, items, .. } => {
                 match compared.observed.load_balancers.get(id) {
                     Some(Observation::Present(observed)) => {
-                        all.extend(load_balancer(addr, items, observed))
+                        all.extend(load_balancer(addr, items, observed));
                     }
                     Some(Observation::Absent) => {
                         let mut gone = new(

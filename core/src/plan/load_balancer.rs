@@ -97,7 +97,7 @@ pub fn declared(
         id: desired.id.clone(),
         attributes: desired.attributes.clone(),
     }];
-    for item in observed.into_iter().flat_map(|o| all_items(o)) {
+    for item in observed.into_iter().flat_map(all_items) {
         let (kind, item) = item;
         if is_declared(kind, &item.name) {
             continue;
@@ -397,7 +397,7 @@ fn rule_about(load_balancer: &LoadBalancer, item: &Item, public: &PublicAddresse
                 rule.frontend()
                     .map_or("?".to_owned(), |id| id.name().to_owned())
             },
-            |a| display(a),
+            display,
         );
     let protocol = rule.protocol().map_or("?", |p| p.word());
     let pools: Vec<String> = rule.pools().map(|p| p.name().to_owned()).collect();

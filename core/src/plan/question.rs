@@ -139,11 +139,11 @@ fn highest_run(question: &Question<'_>, claim: &Claim) -> u64 {
     seen.chain(question.prior.map(|p| p.run)).max().unwrap_or(0)
 }
 
-fn orphans<'a>(
-    prior: Option<&'a State>,
+fn orphans(
+    prior: Option<&State>,
     kind: Kind,
     is_declared: impl Fn(&Addr) -> bool,
-) -> Vec<(&'a Addr, &'a Recorded)> {
+) -> Vec<(&Addr, &Recorded)> {
     prior
         .into_iter()
         .flat_map(|p| &p.resources)

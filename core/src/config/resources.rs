@@ -1,0 +1,399 @@
+//! Public IP addresses, load balancers and their sub-resources.
+
+use super::attribute::{Decoded, choice, decode, guard, int, wrong};
+use super::block::{Block, Written};
+use super::codes;
+use super::desired::{DesiredItem, DesiredLoadBalancer, DesiredPublicIp, GuestMode, GuestSettings};
+use super::evaluate::{Each, Evaluator, Place, text};
+use super::module::not_supported;
+use crate::lang::{Type, Value, convert, evaluate};
+use crate::model::schema::{LOAD_BALANCER, PUBLIC_IP};
+use crate::model::{Addr, Attr, Diagnostic, ItemKind, Kind, Protocol};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+const OF_RESOURCES: &[&str] = &["name", "resource_group", "for_each"];
+
+/// The instances of a block: itself, or one for each key.
+pub(super) fn each_of<'a>(
+    evaluator: &'a Evaluator<'a>,
+    block: &Block<'a>,
+    place: &Place<'a>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Option<Each>> {
+    match evaluator.instances(block, place) {
+        Ok(None) => vec![None],
+        Ok(Some(all)) => all.into_iter().map(Some).collect(),
+        Err(found) => {
+            problems.extend(found);
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn addr(kind: Kind, block: &Block<'_>, each: Option<&Each>) -> Addr {
+    match each {
+        Some(each) => Addr::keyed(kind, block.label(), &each.key),
+        None => Addr::new(kind, block.label()),
+    }
+}
+
+/// Evaluates an attribute that is not Azure's.
+fn own<'b>(
+    block: &Block<'b>,
+    name: &str,
+    place: &Place<'_>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<(Value, Written<'b>)> {
+    let written = block.attribute(name)?;
+    let value = evaluate(written.value(), written.file, place).and_then(|value| {
+        guard(&value, name, &written.value_span())?;
+        Ok(value)
+    });
+    match value {
+        Ok(value) if value.is_null() => None,
+        Ok(value) => Some((value, written)),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+pub(super) fn public_ip(
+    evaluator: &Evaluator<'_>,
+    block: &Block<'_>,
+    each: Option<&Each>,
+    lab: bool,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<DesiredPublicIp> {
+    let place = Place {
+        evaluator,
+        each,
+        load_balancer: None,
+    };
+    block.expect_blocks(&[], problems);
+    let beside = [OF_RESOURCES, &["lab_address"]].concat();
+    let decoded = decode(block, PUBLIC_IP, &beside, None, &place, problems);
+    let lab_address = own(block, "lab_address", &place, problems).and_then(|(value, written)| {
+        let address = text(&value, &written.value_span())
+            .ok()
+            .and_then(|t| t.parse::<IpAddr>().ok());
+        if address.is_none() {
+            problems.push(
+                wrong(&written.value_span(), "lab_address takes an IP address")
+                    .help("for example \"65.52.0.1\""),
+            );
+        }
+        address
+    });
+    match evaluator.id(Kind::PublicIp, block, each) {
+        Ok(id) => Some(DesiredPublicIp {
+            id,
+            attributes: decoded.attributes,
+            lab_address: lab_address.filter(|_| lab),
+            span: block.header(),
+        }),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+pub(super) fn load_balancer<'a>(
+    evaluator: &'a Evaluator<'a>,
+    block: &'a Block<'a>,
+    each: Option<&'a Each>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<DesiredLoadBalancer> {
+    let place = Place {
+        evaluator,
+        each,
+        load_balancer: Some((block, each)),
+    };
+    let words: Vec<&str> = ItemKind::ALL
+        .iter()
+        .map(|k| k.word())
+        .chain(["lifecycle", "dynamic"])
+        .collect();
+    block.expect_blocks(&words, problems);
+    let beside = [OF_RESOURCES, &["drain"]].concat();
+    let decoded = decode(block, LOAD_BALANCER, &beside, None, &place, problems);
+    let drain_seconds = seconds(block, "drain", &place, problems);
+    let id = match evaluator.id(Kind::LoadBalancer, block, each) {
+        Ok(id) => id,
+        Err(found) => {
+            problems.extend(found);
+            return None;
+        }
+    };
+    let mut wanted = DesiredLoadBalancer {
+        id,
+        attributes: decoded.attributes,
+        items: Vec::new(),
+        drain_seconds,
+        span: block.header(),
+    };
+    let mut seen: BTreeMap<(ItemKind, String), Block<'_>> = BTreeMap::new();
+    for child in block.blocks() {
+        if ["lifecycle", "dynamic"].contains(&child.kind()) {
+            problems.push(not_supported(
+                child.kind_span(),
+                &format!("{} blocks here", child.kind()),
+            ));
+            continue;
+        }
+        let Some(kind) = ItemKind::ALL.into_iter().find(|k| k.word() == child.kind()) else {
+            continue;
+        };
+        if !child.expect_labels(&["NAME"], problems) {
+            continue;
+        }
+        for instance in each_of(evaluator, &child, &place, problems) {
+            let within = Place {
+                each: instance.as_ref().or(each),
+                ..place
+            };
+            let Some(item) = item(kind, &child, instance.as_ref(), &wanted, &within, problems)
+            else {
+                continue;
+            };
+            let key = (kind, item.name.to_ascii_lowercase());
+            match seen.get(&key) {
+                Some(first) => problems.push(super::module::twice(&child, first)),
+                None => {
+                    seen.insert(key, child);
+                    wanted.drain_seconds = wanted.drain_seconds.max(item.guest.drain_seconds);
+                    wanted.items.push(item);
+                }
+            }
+        }
+    }
+    Some(wanted)
+}
+
+fn item(
+    kind: ItemKind,
+    block: &Block<'_>,
+    each: Option<&Each>,
+    owner: &DesiredLoadBalancer,
+    place: &Place<'_>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<DesiredItem> {
+    block.expect_blocks(&[], problems);
+    let beside: &[&str] = match kind {
+        ItemKind::Frontend => &["name", "for_each", "guest_mode"],
+        ItemKind::Rule => &["name", "for_each", "guest_ports", "drain"],
+        ItemKind::BackendPool
+        | ItemKind::Probe
+        | ItemKind::InboundNatRule
+        | ItemKind::OutboundRule => &["name", "for_each"],
+    };
+    let mut decoded = decode(
+        block,
+        kind.attributes(),
+        beside,
+        Some(&owner.id),
+        place,
+        problems,
+    );
+    if kind == ItemKind::Frontend {
+        frontend(block, &mut decoded, problems);
+    }
+    let fallback = each.map_or(block.label(), |e| &e.key);
+    let name = match place.evaluator.name_of(block, place, fallback) {
+        Ok(name) => name,
+        Err(found) => {
+            problems.extend(found);
+            return None;
+        }
+    };
+    if !is_arm_name(&name) {
+        problems.push(
+            Diagnostic::error(codes::WRONG_NAME.code, codes::WRONG_NAME.title)
+                .at(block.attribute("name").map_or(block.header(), |a| a.value_span()), format!("Azure does not accept {name:?}"))
+                .help("up to 80 letters, digits, _ . and -, beginning with a letter or digit and ending with one or with _"),
+        );
+    }
+    let address = match each {
+        Some(each) => format!("{}.{}[{:?}]", kind.word(), block.label(), each.key),
+        None => format!("{}.{}", kind.word(), block.label()),
+    };
+    let guest = GuestSettings {
+        mode: guest_mode(block, place, problems),
+        ports: guest_ports(block, place, problems),
+        drain_seconds: seconds(block, "drain", place, problems),
+    };
+    Some(DesiredItem {
+        kind,
+        name,
+        address,
+        attributes: decoded.attributes,
+        guest,
+        span: block.header(),
+        attribute_spans: decoded.spans,
+    })
+}
+
+/// A frontend stands on a public address or in a subnet; a given private address is a static one.
+fn frontend(block: &Block<'_>, decoded: &mut Decoded, problems: &mut Vec<Diagnostic>) {
+    let has = |name: &str| decoded.attributes.contains_key(name);
+    if has("public_ip") && has("subnet") {
+        problems.push(
+            wrong(
+                &block.header(),
+                "this frontend has both a public_ip and a subnet",
+            )
+            .note("Azure refuses a frontend that is public and internal at once")
+            .help("take one of them out"),
+        );
+    }
+    if !has("public_ip")
+        && !has("subnet")
+        && !has("public_ip_prefix")
+        && block.attribute("public_ip").is_none()
+        && block.attribute("subnet").is_none()
+    {
+        problems.push(
+            block
+                .missing("public_ip", "public_ip.…")
+                .help("or `subnet = \"/subscriptions/…\"` for an internal one"),
+        );
+    }
+    if has("private_ip_address") {
+        decoded
+            .attributes
+            .entry("private_ip_allocation".to_owned())
+            .or_insert_with(|| Attr::Text("Static".to_owned()));
+    }
+    let address = decoded
+        .attributes
+        .get("private_ip_address")
+        .and_then(Attr::as_text);
+    if let (Some(address), Some(span)) = (address, decoded.spans.get("private_ip_address"))
+        && address.parse::<IpAddr>().is_err()
+    {
+        problems.push(wrong(span, format!("{address:?} is not an IP address")));
+    }
+}
+
+fn is_arm_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let first = name
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphanumeric());
+    let last = name
+        .chars()
+        .last()
+        .is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    first && last && name.len() <= 80 && name.chars().all(inner)
+}
+
+fn guest_mode(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -> GuestMode {
+    if block.kind() != "frontend" {
+        return GuestMode::default();
+    }
+    let Some((value, written)) = own(block, "guest_mode", place, problems) else {
+        return GuestMode::default();
+    };
+    let span = written.value_span();
+    let word = text(&value, &span)
+        .and_then(|t| choice(&t, "guest_mode", &["loopback", "cluster", "none"], &span));
+    match word.as_deref() {
+        Ok("cluster") => GuestMode::Cluster,
+        Ok("none") => GuestMode::None,
+        Ok(_) => GuestMode::Loopback,
+        Err(found) => {
+            problems.extend(found.iter().cloned());
+            GuestMode::default()
+        }
+    }
+}
+
+/// `[3200, "udp/53"]`: TCP unless it says otherwise.
+fn guest_ports(
+    block: &Block<'_>,
+    place: &Place<'_>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<(Protocol, u16)> {
+    if block.kind() != "rule" {
+        return Vec::new();
+    }
+    let Some((value, written)) = own(block, "guest_ports", place, problems) else {
+        return Vec::new();
+    };
+    let span = written.value_span();
+    let parse = |item: &Value| -> Option<(Protocol, u16)> {
+        let text = convert(item, &Type::String).ok()?;
+        let text = text.as_str()?;
+        let (protocol, port) = match text.split_once('/') {
+            Some((protocol, port)) => (
+                Protocol::parse(protocol).filter(|p| *p != Protocol::All)?,
+                port,
+            ),
+            None => (Protocol::Tcp, text),
+        };
+        port.parse()
+            .ok()
+            .filter(|p| *p > 0)
+            .map(|port| (protocol, port))
+    };
+    let parsed = value
+        .items()
+        .and_then(|items| items.iter().map(parse).collect::<Option<Vec<_>>>());
+    parsed.unwrap_or_else(|| {
+        problems.push(
+            wrong(&span, "guest_ports takes a list of ports")
+                .help("for example [3200, 3600, \"udp/53\"]"),
+        );
+        Vec::new()
+    })
+}
+
+/// `"90s"`, `"2m"`, or a number of seconds.
+fn seconds(
+    block: &Block<'_>,
+    name: &str,
+    place: &Place<'_>,
+    problems: &mut Vec<Diagnostic>,
+) -> u64 {
+    if name == "drain" && !["rule", "load_balancer"].contains(&block.kind()) {
+        return 0;
+    }
+    let Some((value, written)) = own(block, name, place, problems) else {
+        return 0;
+    };
+    let span = written.value_span();
+    if value.as_number().is_some() {
+        return match int(&value, name, 0, 86_400, &span) {
+            Ok(seconds) => u64::try_from(seconds).unwrap_or(0),
+            Err(found) => {
+                problems.extend(found);
+                0
+            }
+        };
+    }
+    let parsed = value.as_str().and_then(|text| {
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+        let factor = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        number
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(factor)
+            .filter(|s| *s <= 86_400)
+    });
+    parsed.unwrap_or_else(|| {
+        problems.push(
+            wrong(&span, format!("{name} takes a time of up to a day"))
+                .help("for example \"90s\" or \"2m\""),
+        );
+        0
+    })
+}
