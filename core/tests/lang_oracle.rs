@@ -1,5 +1,10 @@
 //! The language against Terraform's own answers: the shared cases where they are at hand, and ours always.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the cases are files, and tests may read them"
+)]
+
 use plimsoll_core::lang::{self, Files, Resolved, Scope, Step, Type, Value};
 use plimsoll_core::model::{Diagnostic, Span};
 use serde::Deserialize;
@@ -23,18 +28,10 @@ struct Case {
     error: Option<String>,
 }
 
-/// Where plimsoll means to differ from Terraform 1.11, and why.
-const DIFFERENT: [(&str, &str); 4] = [
-    (
-        "false && terraform_data.u.output == \"x\"",
-        "&& decides early since 1.12",
-    ),
-    (
-        "true || terraform_data.u.output == \"x\"",
-        "|| decides early since 1.12",
-    ),
-    ("lookup({ a = 1, b = \"x\" }, \"a\", 0)", ""),
-    ("", ""),
+/// Where plimsoll means to differ from Terraform 1.11: `&&` and `||` decide early since 1.12.
+const DIFFERENT: [(&str, bool); 2] = [
+    ("false && terraform_data.u.output == \"x\"", false),
+    ("true || terraform_data.u.output == \"x\"", true),
 ];
 
 fn folder(relative: &str) -> PathBuf {
@@ -51,7 +48,7 @@ struct Configuration {
 impl Configuration {
     fn read(source: &str) -> Self {
         let file: Arc<str> = "scope.tf".into();
-        let body = lang::parse_body(source, &file).unwrap();
+        let body = lang::parse_body(source, &file).expect("a scope");
         let mut this = Self {
             variables: BTreeMap::new(),
             locals: BTreeMap::new(),
@@ -66,19 +63,22 @@ impl Configuration {
             };
             match block.ident.as_str() {
                 "variable" => {
-                    let ty = attribute("type")
-                        .map_or(Type::Any, |expr| lang::parse_type(expr, &file).unwrap());
+                    let ty = attribute("type").map_or(Type::Any, |expr| {
+                        lang::parse_type(expr, &file).expect("a type")
+                    });
                     let default =
-                        lang::evaluate(attribute("default").unwrap(), &file, &this).unwrap();
+                        lang::evaluate(attribute("default").expect("a default"), &file, &this)
+                            .expect("a value");
                     let value = lang::convert(&default, &ty)
-                        .unwrap()
+                        .expect("a fit")
                         .marked_if(attribute("sensitive").is_some());
                     this.variables
                         .insert(block.labels[0].as_str().to_owned(), value);
                 }
                 "locals" => {
                     for attribute in block.body.attributes() {
-                        let value = lang::evaluate(&attribute.value, &file, &this).unwrap();
+                        let value =
+                            lang::evaluate(&attribute.value, &file, &this).expect("a value");
                         this.locals.insert(attribute.key.as_str().to_owned(), value);
                     }
                 }
@@ -207,15 +207,19 @@ fn doubles(json: &serde_json::Value) -> serde_json::Value {
 }
 
 fn compare(cases: &[Case], scope: &dyn Scope) -> Vec<String> {
+    let differs = |case: &Case| match DIFFERENT.iter().find(|(expr, _)| *expr == case.expr) {
+        Some((_, meant)) => (evaluate(&case.expr, scope) != Ok(Value::from(*meant)))
+            .then(|| "did not decide early".to_owned()),
+        None => difference(case, scope),
+    };
     cases
         .iter()
-        .filter(|case| DIFFERENT.iter().all(|(expr, _)| *expr != case.expr))
         .filter_map(|case| {
             Some(format!(
                 "{}: {} {}",
                 case.category,
                 case.expr,
-                difference(case, scope)?
+                differs(case)?
             ))
         })
         .collect()
@@ -240,4 +244,41 @@ fn agrees_with_terraform_on_the_shared_cases() {
         cases.len(),
         wrong.join("\n")
     );
+}
+
+/// One file and what `terraform fmt -` makes of it.
+#[derive(Deserialize)]
+struct Layout {
+    name: String,
+    input: String,
+    output: Option<String>,
+}
+
+#[test]
+fn formats_as_terraform_does() {
+    let Ok(cases) = std::fs::read_to_string(folder("../../shared/terraform/fmt-cases.json")) else {
+        println!("skipped: ../shared is absent");
+        return;
+    };
+    let cases: Vec<Layout> = serde_json::from_str(&cases).unwrap();
+    for case in &cases {
+        let formatted = lang::format(&case.input).ok();
+        // Terraform's terminal output ends with a line end, even if there was nothing to print.
+        let printed = formatted.clone().map(|text| {
+            if text.is_empty() {
+                "\n".to_owned()
+            } else {
+                text
+            }
+        });
+        assert_eq!(printed, case.output, "{}", case.name);
+        if let Some(text) = formatted {
+            assert_eq!(
+                lang::format(&text).unwrap(),
+                text,
+                "{}: formatting again changes it",
+                case.name
+            );
+        }
+    }
 }

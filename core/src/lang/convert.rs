@@ -248,8 +248,9 @@ fn single(element: &Type) -> String {
 fn convertible(from: &Type, to: &Type) -> Result<(), String> {
     let required = || Err(format!("{} required", to.friendly()));
     match (from, to) {
-        (Type::Any, _) | (_, Type::Any) => Ok(()),
-        (Type::String, Type::Bool | Type::Number | Type::String)
+        (Type::Any, _)
+        | (_, Type::Any)
+        | (Type::String, Type::Bool | Type::Number | Type::String)
         | (Type::Bool, Type::Bool | Type::String)
         | (Type::Number, Type::Number | Type::String) => Ok(()),
         (Type::List(from) | Type::Set(from), Type::List(to) | Type::Set(to))

@@ -1,22 +1,38 @@
 //! The expression language: Terraform's values, expressions, functions and formatting, over HCL's syntax.
 //!
 //! Text goes in, values and diagnostics come out. What an expression refers to, the files it reads and the clock are
-//! arguments (`scope`); nothing here does I/O.
+//! arguments (`scope`); nothing here does I/O. Where Terraform's own words are vague, its answers decide: the tests
+//! compare against them.
+
+// From text to a tree.
+pub mod parse;
+
+// What a tree can stand for.
+pub mod value;
+
+pub mod number;
+pub mod types;
+
+mod display;
+pub mod json;
+
+pub mod convert;
+
+pub mod constraint;
+
+// From a tree to what it stands for.
+pub mod scope;
+
+mod eval;
+
+mod functions;
+
+pub mod references;
+
+// From text to better text.
+pub mod fmt;
 
 pub mod codes;
-pub mod constraint;
-pub mod convert;
-mod display;
-mod eval;
-pub mod fmt;
-mod functions;
-pub mod json;
-pub mod number;
-pub mod parse;
-pub mod references;
-pub mod scope;
-pub mod types;
-pub mod value;
 
 pub use constraint::parse_type;
 pub use convert::convert;

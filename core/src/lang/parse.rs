@@ -1,9 +1,11 @@
 //! From text to syntax tree, with errors that say what is wrong.
 //!
 //! Spans are bytes of the text as given. The one thing that the parser does not accept and editors do write, a byte order
-//! mark, is replaced by as many spaces before parsing, so no span has to be shifted.
+//! mark, is replaced by as many spaces before parsing, so no span has to be shifted. Line ends of either kind are the
+//! parser's business, and count as they are.
 
 use super::codes;
+use super::fmt::{Kind, tokens};
 use crate::model::{Diagnostic, Span};
 use hcl::edit::expr::Expression;
 use hcl::edit::parser::{self, Error};
@@ -21,7 +23,7 @@ pub fn parse_body(source: &str, file: &Arc<str>) -> Result<Body, Diagnostic> {
 /// Parses a single expression, such as the value given to a variable on the command line.
 pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Diagnostic> {
     let source = without_mark(source);
-    let text = source.trim_end();
+    let text = without_comment(&source);
     let indent = text.len() - text.trim_start().len();
     // The parser takes no space before an expression. Parentheses in the place of the first space keep all spans, and are
     // taken off again.
@@ -53,8 +55,203 @@ fn without_mark(source: &str) -> Cow<'_, str> {
     }
 }
 
+/// The text up to the end of the last token that means something.
+fn without_comment(source: &str) -> &str {
+    let tokens = tokens(source, 0);
+    let meaning = tokens
+        .iter()
+        .rev()
+        .find(|token| !matches!(token.kind, Kind::Comment | Kind::Newline));
+    meaning.map_or("", |last| &source[..last.at + last.text.len()])
+}
+
+/// The parser's error in words that say what to do about it.
 fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
-    let at = error.location().offset().min(source.len());
-    Diagnostic::error(codes::SYNTAX.code, codes::SYNTAX.title)
-        .at(Span::new(file.clone(), at..at), error.message())
+    let at = offset(error, source);
+    let invalid = |at: usize, label: &str| {
+        Diagnostic::error(codes::SYNTAX.code, codes::SYNTAX.title)
+            .at(Span::new(file.clone(), character(source, at)), label)
+    };
+    if let Some(diagnostic) = unfinished(source, &invalid) {
+        return diagnostic;
+    }
+    let message = error.message();
+    let rest = &source[at..];
+    let line = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let before = source[line..at].trim_end();
+    if message.contains("redefined attribute") {
+        return invalid(at, "this attribute is set before in the same block")
+            .help("keep one of them; several values for one attribute are a list");
+    }
+    if message.contains("redefined object key") {
+        return invalid(at, "this key is in the object before").help("keep one of them");
+    }
+    if message.contains("nesting depth")
+        || message.contains("operator depth")
+        || message.contains("at most")
+    {
+        return invalid(
+            at,
+            "this is nested too deeply: 64 levels and 128 operators are read",
+        )
+        .help("give the inner parts names of their own in `locals`");
+    }
+    if message.contains("escape sequence") {
+        return invalid(at, "this is not an escape sequence")
+            .help("\\n, \\r, \\t, \\\", \\\\, \\uNNNN and \\UNNNNNNNN are; a backslash itself is written \\\\");
+    }
+    if rest.starts_with(':') && is_identifier(before.trim()) {
+        return invalid(at, "an attribute is set with `=`").patch(
+            "use an equals sign",
+            Span::new(file.clone(), character(source, at)),
+            " =",
+        );
+    }
+    if rest.starts_with(',') && message.contains("newline") {
+        return invalid(
+            at,
+            "attributes of a block stand on lines of their own, without commas",
+        )
+        .patch(
+            "remove the comma",
+            Span::new(file.clone(), character(source, at)),
+            "",
+        );
+    }
+    if message.contains("newline") && !before.is_empty() {
+        return invalid(at, "the line should end here")
+            .note("A block holds one attribute or one block a line; a block on one line holds one attribute at most.");
+    }
+    if rest.trim().is_empty() && !message.starts_with("invalid expression") {
+        return invalid(at, &format!("the text ends too early; {}", plain(message)));
+    }
+    if message == "unexpected token" {
+        return invalid(at, "nothing can stand here that begins like this");
+    }
+    invalid(at, &plain(message))
+}
+
+/// The parser's list of what it expects, shortened where it is all that can begin an expression.
+fn plain(message: &str) -> String {
+    if message.starts_with("invalid expression") {
+        return "an expression should begin here".to_owned();
+    }
+    message.to_owned()
+}
+
+/// What is opened and never closed: the parser reports it far from where the mistake is.
+fn unfinished(source: &str, invalid: &dyn Fn(usize, &str) -> Diagnostic) -> Option<Diagnostic> {
+    let mut quotes: Vec<usize> = Vec::new();
+    let mut heredoc: Option<(usize, String)> = None;
+    for token in tokens(source, 0) {
+        match token.kind {
+            Kind::OpenQuote => quotes.push(token.at),
+            Kind::CloseQuote => _ = quotes.pop(),
+            Kind::QuotedText if token.text.contains('\n') => {
+                let open = quotes.last().copied().unwrap_or(token.at);
+                return Some(
+                    invalid(open, "this string has no closing quote on its line")
+                        .help("close it with `\"`; a line end within a string is written \\n, and long texts are heredocs (<<EOT)"),
+                );
+            }
+            Kind::OpenHeredoc => {
+                heredoc = Some((
+                    token.at,
+                    token.text.trim_start_matches(['<', '-']).trim().to_owned(),
+                ));
+            }
+            Kind::CloseHeredoc => heredoc = None,
+            _ => {}
+        }
+    }
+    if let Some((open, delimiter)) = heredoc {
+        return Some(invalid(open, "this heredoc has no end").help(format!(
+            "end it with a line that holds nothing but {delimiter}"
+        )));
+    }
+    let open = quotes.first()?;
+    Some(invalid(*open, "this string has no closing quote").help("close it with `\"`"))
+}
+
+/// Where the parser stopped. At the end of the text it answers the place before.
+fn offset(error: &Error, source: &str) -> usize {
+    let location = error.location();
+    let mut at = location.offset().min(source.len());
+    while !source.is_char_boundary(at) {
+        at -= 1;
+    }
+    let line = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let column = source[line..]
+        .char_indices()
+        .nth(location.column().saturating_sub(1))
+        .map_or(source.len(), |(at, _)| line + at);
+    if at + 1 >= source.len() {
+        column.max(at)
+    } else {
+        at
+    }
+}
+
+/// The character at a place, or nothing at the end.
+fn character(source: &str, at: usize) -> std::ops::Range<usize> {
+    let length = source
+        .get(at..)
+        .and_then(|rest| rest.chars().next())
+        .filter(|first| *first != '\n')
+        .map_or(0, char::len_utf8);
+    at..at + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::span_of;
+
+    fn fails(source: &str) -> (std::ops::Range<usize>, String) {
+        let diagnostic = parse_body(source, &"f".into()).unwrap_err();
+        let label = &diagnostic.labels[0];
+        (label.span.range(), label.text.clone())
+    }
+
+    #[test]
+    fn says_what_is_wrong_where_it_is_wrong() {
+        assert_eq!(
+            fails("a = \"x\nb = 1\n"),
+            (4..5, "this string has no closing quote on its line".into())
+        );
+        assert_eq!(
+            fails("a = <<EOT\nx\n"),
+            (4..5, "this heredoc has no end".into())
+        );
+        assert_eq!(
+            fails("a: 1\n"),
+            (1..2, "an attribute is set with `=`".into())
+        );
+        assert_eq!(fails("b {\n  a = 1,\n  c = 2\n}\n").0, 11..12);
+        assert_eq!(fails("b { a = 1, c = 2 }\n").0, 9..10);
+        assert_eq!(
+            fails("a = 1\na = 2\n"),
+            (
+                6..7,
+                "this attribute is set before in the same block".into()
+            )
+        );
+        assert_eq!(fails("a = [1,\n").0, 8..8);
+        assert_eq!(fails("a = \n").1, "an expression should begin here");
+        assert_eq!(fails("a = \"\\x\"\n").1, "this is not an escape sequence");
+        let deep = format!("a = {}1{}\n", "[".repeat(3000), "]".repeat(3000));
+        assert!(fails(&deep).1.contains("nested too deeply"));
+    }
+
+    #[test]
+    fn spans_are_those_of_the_text_as_given() {
+        let file: Arc<str> = "f".into();
+        let source = "\u{feff}a = 1\r\nbé = var.x\r\n";
+        let body = parse_body(source, &file).unwrap();
+        let last = body.attributes().last().unwrap();
+        assert_eq!(&source[span_of(&last.value, &file).range()], "var.x");
+        let expr = parse_expression("  \n var.x # why", &file).unwrap();
+        assert_eq!(span_of(&expr, &file).range(), 4..9);
+        assert!(parse_expression("", &file).is_err());
+    }
 }

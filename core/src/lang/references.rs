@@ -103,7 +103,7 @@ impl Visit for Search<'_> {
             .chain([&node.for_expr.value_var])
             .map(|name| name.as_str());
         self.within(names, |search| {
-            search.visit_template(&node.for_expr.template)
+            search.visit_template(&node.for_expr.template);
         });
     }
 }

@@ -252,7 +252,7 @@ fn attempt(call: &FuncCall, span: &Span, env: &Env<'_>) -> Outcome {
         )]);
     }
     let mut reasons = Vec::new();
-    for expr in call.args.iter() {
+    for expr in &call.args {
         if depends_on_unknown(expr, env) {
             // Whether this one will succeed is not known yet, so neither is which one is chosen.
             return Ok(Value::unknown(Type::Any));

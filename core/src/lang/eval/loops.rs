@@ -6,7 +6,7 @@ use crate::lang::number::Number;
 use crate::lang::types::Type;
 use crate::lang::value::{Entries, Kind, Value};
 use crate::model::{Diagnostic, Span};
-use hcl::edit::expr::{Expression, ForExpr};
+use hcl::edit::expr::ForExpr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -199,14 +199,4 @@ pub(super) fn bind<T>(
             scope: env.scope,
         }),
     }
-}
-
-/// An expression whose value is gone through, for those that are not `for` expressions.
-pub(super) fn collection(
-    expr: &Expression,
-    env: &Env<'_>,
-) -> Result<(Value, Option<Vec<(Value, Value)>>), Vec<Diagnostic>> {
-    let collection = value(expr, env)?;
-    let elements = elements(&collection, &env.span(expr))?;
-    Ok((collection, elements))
 }

@@ -76,7 +76,7 @@ impl<'a> Env<'a> {
 }
 
 /// Where an expression stands.
-pub(crate) fn span_of(expr: &Expression, file: &Arc<str>) -> Span {
+pub fn span_of(expr: &Expression, file: &Arc<str>) -> Span {
     Span::new(file.clone(), expr.span().unwrap_or(0..0))
 }
 
@@ -183,11 +183,8 @@ fn object_key(key: &ObjectKey, env: &Env<'_>) -> Outcome {
                 )
                 .patch(
                     "a reference stands in parentheses",
-                    Span {
-                        end: span.start,
-                        ..span.clone()
-                    },
-                    "(",
+                    span,
+                    format!("({})", expr.to_string().trim()),
                 )
                 .help("a name with dots in it stands in quotes"),
             ]);

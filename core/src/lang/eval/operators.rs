@@ -148,10 +148,7 @@ pub(super) fn conditional(conditional: &Conditional, env: &Env<'_>) -> Outcome {
         value(&conditional.true_expr, env),
         value(&conditional.false_expr, env),
     );
-    let condition = match condition {
-        Ok(condition) => condition,
-        Err(problems) => return Err(problems),
-    };
+    let condition = condition?;
     // Terraform evaluates both sides and reports only the problems of the chosen one.
     let (yes, no) = match (condition.as_bool(), yes, no) {
         (Some(true), Ok(yes), Err(_)) => return Ok(yes.marked_if(condition.is_sensitive())),
@@ -194,11 +191,10 @@ pub(super) fn conditional(conditional: &Conditional, env: &Env<'_>) -> Outcome {
 /// The type of both results: an untyped null takes the other's, and an unknown of no type leaves it open.
 fn result_type(yes: &Value, no: &Value) -> Option<Type> {
     match (yes.is_untyped(), no.is_untyped()) {
-        (true, true) => Some(Type::Any),
         (true, false) if yes.is_null() => Some(no.ty()),
         (false, true) if no.is_null() => Some(yes.ty()),
-        (true, false) | (false, true) => Some(Type::Any),
         (false, false) => unify(&[yes.ty(), no.ty()]),
+        (true, _) | (_, true) => Some(Type::Any),
     }
 }
 

@@ -203,7 +203,8 @@ fn for_directive(
     out: &mut Text,
 ) -> Result<(), Vec<Diagnostic>> {
     let expr = &directive.for_expr;
-    let (collection, elements) = loops::collection(&expr.collection_expr, env)?;
+    let collection = value(&expr.collection_expr, env)?;
+    let elements = loops::elements(&collection, &env.span(&expr.collection_expr))?;
     out.sensitive |= collection.is_sensitive();
     let Some(elements) = elements else {
         out.unknown = true;
@@ -220,7 +221,7 @@ fn for_directive(
     let template: Vec<&Element> = expr.template.iter().collect();
     for (key, element) in elements {
         loops::bind(names, key, element, env, |inner| {
-            concat(&template, literals, trim, inner, out)
+            concat(&template, literals, trim, inner, out);
         });
         // The same mistake once a round would bury the others.
         if !out.problems.is_empty() {

@@ -328,7 +328,7 @@ fn sum(_: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
             Some(number) => {
                 total = total
                     .add(number)
-                    .map_err(|error| Failure::Call(error.to_string()))?
+                    .map_err(|error| Failure::Call(error.to_string()))?;
             }
             None if number.is_null() => {
                 return Err(Failure::Argument(0, format!("element {index} is null")));

@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "coalesce",
         parameters: &[],
         variadic: Some(any("vals").or_null().or_unknown()),
-        returns: Returns::Depends(|arguments| common_type(arguments)),
+        returns: Returns::Depends(common_type),
         run: coalesce,
     },
     Function {

@@ -256,6 +256,10 @@ fn quoted<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, Failure> {
     }
 }
 
+#[expect(
+    clippy::match_same_arms,
+    reason = "a table of verbs, in the order of the documentation"
+)]
 fn write_verb(verb: &str, moment: &Moment, out: &mut String) -> Result<(), Failure> {
     let civil = moment.civil();
     let hour12 = match civil.hour() % 12 {

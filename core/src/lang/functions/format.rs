@@ -110,7 +110,7 @@ impl Verb {
         while let Some((at, character)) = rest.next() {
             match character {
                 '0'..='9' if !digits.is_empty() || precision || character != '0' => {
-                    digits.push(character)
+                    digits.push(character);
                 }
                 '0' => verb.zero = true,
                 '#' => verb.sharp = true,
@@ -156,7 +156,8 @@ impl Verb {
         let null = argument.is_null();
         match self.letter {
             'v' => self.value(argument),
-            't' if null => Err("null value cannot be formatted".to_owned()),
+            'q' if null => Ok(self.string("null".to_owned())),
+            _ if null => Err("null value cannot be formatted".to_owned()),
             't' => {
                 let truth = convert(argument, &Type::Bool)?;
                 Ok(self.pad(
@@ -169,9 +170,6 @@ impl Verb {
                 ))
             }
             'b' | 'd' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'g' | 'G' => {
-                if null {
-                    return Err("null value cannot be formatted".to_owned());
-                }
                 if matches!(self.letter, 'x' | 'X')
                     && argument
                         .as_str()
@@ -182,7 +180,6 @@ impl Verb {
                 let number = convert(argument, &Type::Number)?;
                 Ok(self.number(number.as_number().unwrap_or(&Number::ZERO)))
             }
-            's' if null => Err("null value cannot be formatted".to_owned()),
             's' => Ok(self.string(
                 self.cut(
                     convert(argument, &Type::String)?
@@ -190,7 +187,6 @@ impl Verb {
                         .unwrap_or_default(),
                 ),
             )),
-            'q' if null => Ok(self.string("null".to_owned())),
             'q' => {
                 let text = convert(argument, &Type::String)?;
                 Ok(self.string(go_quoted(&self.cut(text.as_str().unwrap_or_default()))))

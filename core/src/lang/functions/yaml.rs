@@ -391,7 +391,7 @@ mod tests {
         }
         assert!(decode(&text).is_err());
         assert!(decode(&format!("{}{}", "[".repeat(5000), "]".repeat(5000))).is_err());
-        let merged = decode("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 0x10\n").unwrap();
-        assert_eq!(merged.get("b").unwrap().get("y"), Some(Value::from(16)));
+        let merged = decode("a: &a {p: 1, q: 2}\nb:\n  <<: *a\n  q: 0x10\n").unwrap();
+        assert_eq!(merged.get("b").unwrap().get("q"), Some(Value::from(16)));
     }
 }
