@@ -235,12 +235,14 @@ pub(super) fn cut(document: &mut Value, version: &str) {
             // A frontend with a public address shows its version in 2019-09-01, and neither in
             // 2018-11-01 nor in 2022-05-01 (recordings).
             if kind == "microsoft.network/loadbalancers/frontendipconfigurations"
-                && !("2019-02-01".."2022-01-01").contains(&version)
+                && ("2019-02-01".."2022-01-01").contains(&version)
                 && let Some(properties) =
                     members.get_mut("properties").and_then(Value::as_object_mut)
                 && properties.contains_key("publicIPAddress")
             {
-                properties.shift_remove("privateIPAddressVersion");
+                properties
+                    .entry("privateIPAddressVersion")
+                    .or_insert("IPv4".into());
             }
             if version < "2020-07-01" && kind == "microsoft.network/networkinterfaces" {
                 members.shift_remove("kind");

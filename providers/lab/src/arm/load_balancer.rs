@@ -295,10 +295,23 @@ fn complete_part(
     let mut properties = fill(given, table);
     match array {
         "frontendIPConfigurations" => {
-            // On public frontends only some versions show it: see `api_version::cut`.
-            properties
-                .entry("privateIPAddressVersion")
-                .or_insert(json!("IPv4"));
+            // On public frontends only some versions show it: see `api_version::cut`. One that was
+            // loaded so stays so.
+            let public =
+                |properties: &Map<String, Value>| properties.contains_key("publicIPAddress");
+            let before = previous.and_then(|previous| part_named(previous, array, name));
+            let before = before.map(|before| object(before, "properties"));
+            let shown = before.filter(|before| public(before));
+            let shown = shown.and_then(|before| before.get("privateIPAddressVersion"));
+            if !public(&properties) {
+                properties
+                    .entry("privateIPAddressVersion")
+                    .or_insert(json!("IPv4"));
+            } else if let Some(shown) = shown {
+                properties.insert("privateIPAddressVersion".to_owned(), shown.clone());
+            } else {
+                properties.shift_remove("privateIPAddressVersion");
+            }
             // What is not in a subnet has no private address, whatever the request says.
             if !properties.contains_key("subnet") {
                 properties.shift_remove("privateIPAddress");
