@@ -11,7 +11,7 @@ use plimsoll_core::model::{ArmId, Attributes, Fingerprint, ItemKind, LoadBalance
 use serde_json::Value;
 
 /// A resource that is written whole, under a fingerprint.
-pub(crate) trait Whole: Clone + Send + Sync {
+pub trait Whole: Clone + Send + Sync {
     fn id(&self) -> &ArmId;
     fn decode(id: &ArmId, body: &Body) -> Self;
     fn encode(&self) -> Body;
@@ -23,7 +23,7 @@ pub(crate) trait Whole: Clone + Send + Sync {
 }
 
 /// How the observed resource relates to a planned one: empty when it is as planned, else what differs.
-pub(crate) fn differences<T: Whole>(
+pub fn differences<T: Whole>(
     observed: Option<&T>,
     planned: &Fingerprint,
     sent: Option<&T>,

@@ -7,7 +7,7 @@ pub mod client;
 mod enact;
 pub mod endpoint;
 pub mod error;
-mod judge;
+pub mod judge;
 mod observe;
 mod operation;
 mod patience;

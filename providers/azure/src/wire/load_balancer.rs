@@ -63,8 +63,24 @@ fn decode_item(lb: &mut LoadBalancer, kind: ItemKind, name: String, mut part: Bo
     let mut item = Item::new(name);
     item.attributes = attributes::take(&mut part, kind.attributes());
     item.rest = part;
-    if kind == ItemKind::Frontend {
-        set_dynamic_address_aside(lb, &mut item);
+    match kind {
+        ItemKind::Frontend => {
+            // On a public frontend the version means nothing: the public IP address has it, and Azure drops this one
+            // (recorded: IPv6 was sent, nothing came back).
+            if !item.attributes.contains_key("subnet") {
+                item.attributes.remove("private_ip_address_version");
+            }
+            set_dynamic_address_aside(lb, &mut item);
+        }
+        // A rule for a range of ports shows port 0, which no rule for one VM can have.
+        ItemKind::InboundNatRule if item.int("frontend_port") == Some(0) => {
+            item.attributes.remove("frontend_port");
+        }
+        ItemKind::BackendPool
+        | ItemKind::Probe
+        | ItemKind::Rule
+        | ItemKind::InboundNatRule
+        | ItemKind::OutboundRule => {}
     }
     item
 }

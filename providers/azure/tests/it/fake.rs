@@ -41,6 +41,9 @@ pub(crate) enum Fault {
     LateReads(usize),
 }
 
+/// Status, headers, body.
+type Raw = (u16, Vec<(String, String)>, Value);
+
 #[derive(Default)]
 struct World {
     documents: BTreeMap<String, Map<String, Value>>,
@@ -201,10 +204,7 @@ impl World {
         format!("{BASE}/subscriptions/s/providers/Microsoft.Network/locations/x/operations/{name}")
     }
 
-    fn answer(
-        &mut self,
-        request: &Request,
-    ) -> azure_core::Result<(u16, Vec<(String, String)>, Value)> {
+    fn answer(&mut self, request: &Request) -> azure_core::Result<Raw> {
         let path = request.url().path().to_owned();
         let method = request.method().to_string();
         let if_match = request
@@ -294,7 +294,7 @@ impl World {
         end: Value,
         store_changed: Option<fn(&mut Map<String, Value>)>,
         late: usize,
-    ) -> (u16, Vec<(String, String)>, Value) {
+    ) -> Raw {
         if let Some((_, name)) = path.split_once("/operations/") {
             return self.look(name);
         }
@@ -347,7 +347,7 @@ impl World {
         )
     }
 
-    fn look(&mut self, name: &str) -> (u16, Vec<(String, String)>, Value) {
+    fn look(&mut self, name: &str) -> Raw {
         let operation = self.operations.get_mut(name).unwrap();
         operation.looks = operation.looks.saturating_sub(1);
         if operation.looks > 0 {

@@ -10,3 +10,6 @@ mod enact;
 /// There, not there, or not readable.
 #[cfg(test)]
 mod observe;
+/// Recorded traffic of real Azure goes through without loss and without false differences.
+#[cfg(test)]
+mod recordings;
