@@ -15,6 +15,7 @@ use std::sync::Arc;
 /// One expression and what Terraform says it is.
 #[derive(Deserialize)]
 struct Case {
+    #[serde(default)]
     category: String,
     expr: String,
     display: Option<String>,
@@ -25,7 +26,10 @@ struct Case {
     unknown: bool,
     #[serde(default)]
     sensitive: bool,
+    /// Terraform's title of the error.
     error: Option<String>,
+    /// Our code of the error.
+    code: Option<String>,
 }
 
 /// Where plimsoll means to differ from Terraform 1.11: `&&` and `||` decide early since 1.12.
@@ -141,11 +145,18 @@ fn evaluate(source: &str, scope: &dyn Scope) -> Result<Value, Vec<Diagnostic>> {
 
 /// What differs from the case, if anything does.
 fn difference(case: &Case, scope: &dyn Scope) -> Option<String> {
-    let value = match (evaluate(&case.expr, scope), &case.error) {
+    let refused = case.error.as_ref().or(case.code.as_ref());
+    let value = match (evaluate(&case.expr, scope), refused) {
         (Ok(value), None) => value,
-        (Err(_), Some(_)) => return None,
+        (Err(problems), Some(_)) => {
+            let right = case
+                .code
+                .as_ref()
+                .is_none_or(|code| problems.iter().any(|problem| problem.code == *code));
+            return (!right).then(|| format!("fails otherwise: {problems:?}"));
+        }
         (Ok(value), Some(error)) => {
-            return Some(format!("gives {value}, Terraform refuses: {error}"));
+            return Some(format!("gives {value}, and should be refused: {error}"));
         }
         (Err(problems), None) => return Some(format!("fails: {problems:?}")),
     };
@@ -249,9 +260,31 @@ fn agrees_with_terraform_on_the_shared_cases() {
 /// One file and what `terraform fmt -` makes of it.
 #[derive(Deserialize)]
 struct Layout {
+    #[serde(default)]
     name: String,
     input: String,
     output: Option<String>,
+}
+
+#[test]
+fn agrees_with_our_own_cases() {
+    let read = |name: &str| {
+        std::fs::read_to_string(folder("testdata/lang").join(name)).expect("a fixture of ours")
+    };
+    let scope = Configuration::read(&read("scope.hcl"));
+    let cases: Vec<Case> = serde_json::from_str(&read("eval.json")).unwrap();
+    let wrong = compare(&cases, &scope);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let cases: Vec<Layout> = serde_json::from_str(&read("fmt.json")).unwrap();
+    for case in cases {
+        let formatted = lang::format(&case.input).unwrap();
+        assert_eq!(Some(&formatted), case.output.as_ref(), "{:?}", case.input);
+        assert_eq!(
+            lang::format(&formatted).unwrap(),
+            formatted,
+            "formatting again changes it"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,202 @@
+//! The main job against a simulated world: plan, apply, drift, heal, contract, destroy.
+
+mod world;
+
+use plimsoll_core::model::Protocol;
+use plimsoll_core::model::guest::EntryKey;
+use plimsoll_core::plan::{Action, DriftKind, Effect, Mode};
+use world::{World, configuration};
+
+const EXAMPLE: &str = include_str!("../../examples/floating-ip/web.plim.hcl");
+
+fn without_rules(text: &str, names: &[&str]) -> String {
+    let mut out = String::new();
+    let mut skipping = false;
+    for line in text.lines() {
+        if names.iter().any(|name| line.trim() == format!("rule \"{name}\" {{")) {
+            skipping = true;
+        }
+        if !skipping {
+            out.push_str(line);
+            out.push('\n');
+        }
+        if skipping && line == "  }" {
+            skipping = false;
+        }
+    }
+    out
+}
+
+fn served(world: &World, address: &str, port: u16, protocol: Protocol) -> Vec<(String, Result<String, &'static str>)> {
+    world.with(|w| w.connect(address, port, protocol))
+}
+
+#[test]
+fn an_apply_makes_every_rule_serve_on_both_guests_and_the_next_plan_is_empty() {
+    let world = World::of_the_example();
+    let plan = world.apply(EXAMPLE);
+    for (address, port, protocol, seen) in [
+        ("65.52.0.1", 80, Protocol::Tcp, "65.52.0.1:80"),
+        ("65.52.0.2", 80, Protocol::Tcp, "65.52.0.2:80"),
+        ("65.52.0.1", 8000, Protocol::Tcp, "65.52.0.1:8080"),
+        ("65.52.0.2", 53, Protocol::Udp, "65.52.0.2:53"),
+    ] {
+        let answers = served(&world, address, port, protocol);
+        assert_eq!(answers.len(), 2, "{answers:?}");
+        assert!(answers.iter().all(|(_, a)| a.as_deref() == Ok(seen)), "{answers:?}");
+    }
+    let plain = served(&world, "65.52.0.1", 81, Protocol::Tcp);
+    assert_eq!(plain[0].1.as_deref(), Ok("10.0.0.11:81"));
+    let writes = world.with(|w| std::mem::take(&mut w.writes));
+    assert_eq!(writes.iter().filter(|w| *w == "PUT web").count(), 1, "{writes:?}");
+    assert!(plan.changes.iter().any(|c| c.action == Action::Create));
+
+    let again = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    assert!(!again.has_changes(), "{:#?}", again.changes);
+    assert!(again.steps.is_empty() && again.drift.is_empty(), "{:#?} {:#?}", again.steps, again.drift);
+}
+
+#[test]
+fn a_deleted_address_is_drift_with_its_true_impact_and_the_next_apply_heals_it() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    let address: EntryKey = "address 65.52.0.1".parse().unwrap();
+    world.with(|w| world::set(w.guests.get_mut("vm1").unwrap(), &address, false));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    assert_eq!(plan.drift.len(), 1, "{:#?}", plan.drift);
+    let drift = &plan.drift[0];
+    assert_eq!(drift.addr.to_string(), "guest.vm1");
+    assert_eq!(drift.kind, DriftKind::Changed);
+    assert_eq!(drift.what, "address 65.52.0.1/32 is missing on lo");
+    assert!(
+        drift.impact.iter().any(|i| i.starts_with("green 65.52.0.1:80/tcp: connections that Azure sends to vm1 die")
+            && i.ends_with("still passes")),
+        "{:#?}",
+        drift.impact
+    );
+    world.apply(EXAMPLE);
+    assert!(served(&world, "65.52.0.1", 80, Protocol::Tcp).iter().all(|(_, a)| a.is_ok()));
+}
+
+#[test]
+fn guests_lose_an_address_only_after_the_load_balancer_stopped_using_it() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    let shrunk = without_rules(EXAMPLE, &["purple", "dns"]);
+    world.with(|w| {
+        w.writes.clear();
+        // The promise, at every point: whatever Azure sends is served.
+        w.watch = Some(|w| {
+            for (address, port, protocol) in [
+                ("65.52.0.1", 80, Protocol::Tcp),
+                ("65.52.0.2", 80, Protocol::Tcp),
+                ("65.52.0.2", 53, Protocol::Udp),
+            ] {
+                for (guest, answer) in w.connect(address, port, protocol) {
+                    assert!(answer.is_ok(), "{address}:{port} on {guest}: {answer:?} after {:?}", w.writes);
+                }
+            }
+        });
+    });
+    let plan = world.apply(&shrunk);
+    assert_eq!(world.with(|w| w.writes.clone()), ["PUT web", "script vm1", "script vm2"]);
+    assert!(plan.traffic.iter().any(|t| t.rule == "purple" && matches!(t.effect, Effect::Ends { .. })));
+    assert!(plan.traffic.iter().any(|t| t.rule == "green" && t.effect == Effect::NotInterrupted));
+    world.with(|w| {
+        assert!(w.guests["vm1"].holds("65.52.0.2".parse().unwrap()).is_none());
+        assert!(w.guests["vm1"].holds("65.52.0.1".parse().unwrap()).is_some());
+    });
+}
+
+#[test]
+fn with_a_lost_state_a_rule_that_left_the_file_is_foreign_and_keeps_its_traffic() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| w.saved = None);
+    let shrunk = without_rules(EXAMPLE, &["purple"]);
+    let plan = world.plan(&configuration(&shrunk), Mode::Apply);
+    let web = plan.changes.iter().find(|c| c.addr.to_string() == "load_balancer.web").unwrap();
+    assert_eq!(web.action, Action::Adopt);
+    assert_eq!(web.foreign.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["purple"]);
+    world.apply(&shrunk);
+    let purple = served(&world, "65.52.0.2", 80, Protocol::Tcp);
+    assert_eq!(purple.len(), 2);
+    assert!(purple.iter().all(|(_, a)| a.is_ok()), "{purple:?}");
+    let again = world.plan(&configuration(&shrunk), Mode::Apply);
+    assert!(!again.has_changes(), "{:#?}", again.changes);
+}
+
+#[test]
+fn a_guest_that_fails_keeps_the_rule_from_going_live_and_the_next_run_goes_on() {
+    let world = World::of_the_example();
+    world.with(|w| w.failing.insert("vm2".to_owned()));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    let (outcome, _) = world.run(&plan);
+    assert_eq!((outcome.failed, outcome.is_complete()), (1, false));
+    assert!(outcome.skipped >= 1);
+    assert!(world.with(|w| w.load_balancers.is_empty()), "the load balancer is never written in part");
+    world.with(|w| w.failing.clear());
+    // The very same plan goes on.
+    let (outcome, _) = world.run(&plan);
+    assert!(outcome.is_complete(), "{outcome:#?}");
+    assert!(served(&world, "65.52.0.1", 80, Protocol::Tcp).iter().all(|(_, a)| a.is_ok()));
+}
+
+#[test]
+fn destroy_takes_everything_back_and_keeps_the_addresses() {
+    let world = World::of_the_example();
+    world.with(|w| {
+        let foreign: EntryKey = "address 9.9.9.9".parse().unwrap();
+        world::set(w.guests.get_mut("vm1").unwrap(), &foreign, true);
+    });
+    let before = world.with(|w| w.guests.clone());
+    world.apply(EXAMPLE);
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Destroy);
+    assert!(plan.applyable, "{:?}", plan.blocked);
+    let (outcome, events) = world.run(&plan);
+    assert!(outcome.is_complete(), "{events:#?}");
+    world.with(|w| {
+        assert_eq!(w.guests, before);
+        assert!(w.load_balancers.is_empty());
+        assert_eq!(w.public_ips.len(), 2, "public addresses are kept");
+        assert!(w.nics.values().all(|n| n.ip_configurations.values().all(|c| c.backend_pools.is_empty())));
+    });
+    assert!(world.state().unwrap().resources.is_empty());
+}
+
+#[test]
+fn an_edit_between_plan_and_apply_is_stale_before_the_first_write() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    let changed = EXAMPLE.replace("frontend_port = 8000", "frontend_port = 8001");
+    let plan = world.plan(&configuration(&changed), Mode::Apply);
+    world.with(|w| {
+        w.writes.clear();
+        let web = w.load_balancers.values_mut().next().unwrap();
+        let rules = web.items.get_mut(&plimsoll_core::model::ItemKind::Rule).unwrap();
+        rules["green"].attributes.insert("idle_timeout_in_minutes".into(), plimsoll_core::model::Attr::Int(15));
+    });
+    let (outcome, _) = world.run(&plan);
+    assert_eq!(outcome.stale.len(), 1, "{:#?}", outcome.stale);
+    assert_eq!(outcome.stale[0].what, ["rule \"green\" changed"]);
+    assert!(world.with(|w| w.writes.is_empty()));
+}
+
+#[test]
+fn a_replaced_pool_moves_without_a_gap() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| {
+        w.writes.clear();
+        w.watch = Some(|w| {
+            let answers = w.connect("65.52.0.1", 80, Protocol::Tcp);
+            assert!(!answers.is_empty() && answers.iter().all(|(_, a)| a.is_ok()), "{answers:?} after {:?}", w.writes);
+        });
+    });
+    let moved = EXAMPLE.replace("backend_pool \"vms\"", "backend_pool \"new\"").replace("backend_pool.vms", "backend_pool.new");
+    world.apply(&moved);
+    let writes = world.with(|w| w.writes.clone());
+    assert_eq!(writes.iter().filter(|w| *w == "PUT web").count(), 3, "{writes:?}");
+    let again = world.plan(&configuration(&moved), Mode::Apply);
+    assert!(!again.has_changes(), "{:#?}", again.changes);
+}
