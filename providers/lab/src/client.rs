@@ -156,13 +156,22 @@ impl Lab {
     }
 
     pub async fn status(&self) -> Result<Status, LabError> {
-        let world = self.send("tell its status", "GET", "status", None::<&()>).await?;
+        let world = self
+            .send("tell its status", "GET", "status", None::<&()>)
+            .await?;
         Ok(self.complete(world))
     }
 
     /// Makes up what the configuration refers to; safe to repeat.
     pub async fn seed(&self, seed: &Seed) -> Result<Status, LabError> {
-        let world = self.send("make up what the configuration refers to", "POST", "seed", Some(seed)).await?;
+        let world = self
+            .send(
+                "make up what the configuration refers to",
+                "POST",
+                "seed",
+                Some(seed),
+            )
+            .await?;
         Ok(self.complete(world))
     }
 
@@ -207,38 +216,55 @@ impl Lab {
 
     /// The emulator's request log, oldest first.
     pub async fn requests(&self) -> Result<Vec<Value>, LabError> {
-        self.send("show its requests", "GET", "requests", None::<&()>).await
+        self.send("show its requests", "GET", "requests", None::<&()>)
+            .await
     }
 
     pub async fn clear_requests(&self) -> Result<(), LabError> {
-        self.send("clear its requests", "DELETE", "requests", None::<&()>).await
+        self.send("clear its requests", "DELETE", "requests", None::<&()>)
+            .await
     }
 
     /// Makes the emulator misbehave; answers the faults that are now on.
     pub async fn fault(&self, fault: &str) -> Result<Vec<String>, LabError> {
-        let order = crate::daemon::FaultOrder { fault: fault.to_owned() };
+        let order = crate::daemon::FaultOrder {
+            fault: fault.to_owned(),
+        };
         self.send("misbehave", "POST", "fault", Some(&order)).await
     }
 
     /// Puts ARM documents in as existing infrastructure; answers their ids.
     pub async fn load(&self, document: &Value) -> Result<Vec<String>, LabError> {
-        self.send("load the document", "POST", "load", Some(document)).await
+        self.send("load the document", "POST", "load", Some(document))
+            .await
     }
 
     /// Speaks to the emulator as an Azure client would, without HTTP.
-    pub async fn arm(&self, method: &str, id: &str, body: Option<Value>) -> Result<ArmReply, LabError> {
+    pub async fn arm(
+        &self,
+        method: &str,
+        id: &str,
+        body: Option<Value>,
+    ) -> Result<ArmReply, LabError> {
         let order = crate::daemon::ArmOrder {
             method: method.to_owned(),
             id: id.to_owned(),
             body,
         };
-        self.send("answer for Azure", "POST", "arm", Some(&order)).await
+        self.send("answer for Azure", "POST", "arm", Some(&order))
+            .await
     }
 
     /// Turns a guest off and on: what is not persisted is gone, and what a boot runs has run.
     pub async fn reboot(&self, guest: &str) -> Result<(), LabError> {
         let name = GuestName::parse(guest)?;
-        self.send(&format!("reboot `{name}`"), "POST", &format!("reboot/{name}"), None::<&()>).await
+        self.send(
+            &format!("reboot `{name}`"),
+            "POST",
+            &format!("reboot/{name}"),
+            None::<&()>,
+        )
+        .await
     }
 
     /// Ends the lab and waits until it is gone; what it holds on disk stays.
@@ -250,13 +276,20 @@ impl Lab {
     /// A command in a guest, as its root in /root; standard input and output are the caller's to set.
     pub fn exec_command(&self, guest: &str, arguments: &[String]) -> Result<Command, LabError> {
         let name = GuestName::parse(guest)?;
-        let pid = fs::read_to_string(self.layout.guest_pid(&name)).ok().and_then(|text| text.trim().parse().ok());
+        let pid = fs::read_to_string(self.layout.guest_pid(&name))
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
         let pid: u32 = pid.ok_or_else(|| LabError::UnknownGuest {
             name: guest.to_owned(),
             known: "`plimsoll lab status` lists the guests that run.".to_owned(),
         })?;
         let nsenter = namespaces::nsenter()?;
-        Ok(namespaces::guest_command(nsenter, self.file.user_namespace, pid, arguments))
+        Ok(namespaces::guest_command(
+            nsenter,
+            self.file.user_namespace,
+            pid,
+            arguments,
+        ))
     }
 
     async fn send<B: Serialize + Sync, R: DeserializeOwned>(
@@ -276,7 +309,10 @@ impl Lab {
             "DELETE" => reqwest::Method::DELETE,
             _ => reqwest::Method::POST,
         };
-        let mut request = self.http.request(method, url).bearer_auth(&self.file.control_token);
+        let mut request = self
+            .http
+            .request(method, url)
+            .bearer_auth(&self.file.control_token);
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -64,7 +64,9 @@ pub enum LabError {
     #[error("`{program}` failed: {detail}")]
     Command { program: String, detail: String },
 
-    #[error("The lab's {role} agent ended unexpectedly: {detail}\nSee the lab's log, then run `plimsoll lab down` and try again.")]
+    #[error(
+        "The lab's {role} agent ended unexpectedly: {detail}\nSee the lab's log, then run `plimsoll lab down` and try again."
+    )]
     AgentGone { role: String, detail: String },
 
     #[error("The lab's {role} agent refused: {detail}")]
@@ -73,7 +75,9 @@ pub enum LabError {
     #[error("The lab did not start: {detail}\nIts log is {}.", log.display())]
     NotStarted { detail: String, log: PathBuf },
 
-    #[error("Port {port} on 127.0.0.1 is taken by another program. Choose another with `--port`, or leave it out: the lab then takes a free one.")]
+    #[error(
+        "Port {port} on 127.0.0.1 is taken by another program. Choose another with `--port`, or leave it out: the lab then takes a free one."
+    )]
     PortTaken { port: u16 },
 
     #[error("The lab could not be asked to {operation}")]

@@ -194,7 +194,9 @@ mod tests {
             assert!(GuestName::parse(good).is_ok(), "{good}");
         }
         let long = "x".repeat(65);
-        for bad in ["", ".", "..", "a/b", "-rf", "a b", "a\n", "ü", ".hidden", &long] {
+        for bad in [
+            "", ".", "..", "a/b", "-rf", "a b", "a\n", "ü", ".hidden", &long,
+        ] {
             assert!(GuestName::parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -218,7 +220,10 @@ mod tests {
             user_namespace: false,
         };
         file.write(&layout).unwrap();
-        let mode = fs::metadata(layout.lab_file()).unwrap().permissions().mode();
+        let mode = fs::metadata(layout.lab_file())
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!format!("{file:?}").contains("hush"));
         assert_eq!(LabFile::read(&layout).unwrap().control_token, "hush");

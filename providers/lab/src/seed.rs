@@ -136,8 +136,11 @@ impl NetworkInterface {
 
     /// Every address that the NIC has in the guest, the primary one first.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let mut addresses: Vec<IpAddr> =
-            self.ip_configurations.iter().map(|configuration| configuration.address).collect();
+        let mut addresses: Vec<IpAddr> = self
+            .ip_configurations
+            .iter()
+            .map(|configuration| configuration.address)
+            .collect();
         if !addresses.contains(&IpAddr::V6(self.companion)) {
             addresses.push(IpAddr::V6(self.companion));
         }
@@ -155,13 +158,22 @@ impl Inventory {
         taken: &BTreeSet<IpAddr>,
     ) -> Result<(), LabError> {
         let mut used = taken.clone();
-        for interface in self.guests.iter().flat_map(|guest| &guest.network_interfaces) {
+        for interface in self
+            .guests
+            .iter()
+            .flat_map(|guest| &guest.network_interfaces)
+        {
             used.extend(interface.addresses());
         }
         // Given addresses first, so that a made-up one cannot land on them.
         for guest in &seed.guests {
             for interface in &guest.network_interfaces {
-                used.extend(interface.ip_configurations.iter().filter_map(|it| it.address));
+                used.extend(
+                    interface
+                        .ip_configurations
+                        .iter()
+                        .filter_map(|it| it.address),
+                );
             }
         }
         for wanted in &seed.guests {
@@ -182,7 +194,11 @@ impl Inventory {
         };
         for nic in &wanted.network_interfaces {
             // A NIC is attached to one machine: a guest that was renamed takes its NIC along.
-            for other in self.guests.iter_mut().filter(|guest| guest.name != wanted.name) {
+            for other in self
+                .guests
+                .iter_mut()
+                .filter(|guest| guest.name != wanted.name)
+            {
                 if let Some(at) = position(&other.network_interfaces, &nic.id) {
                     interfaces.push(other.network_interfaces.remove(at));
                 }
@@ -211,7 +227,11 @@ impl Inventory {
             network_interfaces: interfaces,
             listen: wanted.listen.clone(),
         };
-        match self.guests.iter_mut().find(|existing| existing.name == guest.name) {
+        match self
+            .guests
+            .iter_mut()
+            .find(|existing| existing.name == guest.name)
+        {
             Some(existing) => *existing = guest,
             None => self.guests.push(guest),
         }
@@ -223,7 +243,11 @@ impl Inventory {
             .iter()
             .find(|guest| guest.name.as_str() == name)
             .ok_or_else(|| {
-                let names: Vec<&str> = self.guests.iter().map(|guest| guest.name.as_str()).collect();
+                let names: Vec<&str> = self
+                    .guests
+                    .iter()
+                    .map(|guest| guest.name.as_str())
+                    .collect();
                 LabError::UnknownGuest {
                     name: name.to_owned(),
                     known: if names.is_empty() {
@@ -272,13 +296,17 @@ fn take_in_configuration(
 
 fn position(interfaces: &[NetworkInterface], id: &str) -> Option<usize> {
     // ARM ids compare without case.
-    interfaces.iter().position(|it| it.id.eq_ignore_ascii_case(id))
+    interfaces
+        .iter()
+        .position(|it| it.id.eq_ignore_ascii_case(id))
 }
 
 /// 10.0.0.11, 10.0.0.12, …: below .11 is for gateways and frontends that a person writes down.
 fn next_address(used: &BTreeSet<IpAddr>) -> IpAddr {
     (0..=u8::MAX)
-        .flat_map(|third| (11..=250).map(move |fourth| IpAddr::V4(Ipv4Addr::new(10, 0, third, fourth))))
+        .flat_map(|third| {
+            (11..=250).map(move |fourth| IpAddr::V4(Ipv4Addr::new(10, 0, third, fourth)))
+        })
         .find(|address| !used.contains(address))
         .unwrap_or(IpAddr::V4(Ipv4Addr::new(10, 0, 255, 254)))
 }
@@ -298,7 +326,10 @@ fn companion(used: &mut BTreeSet<IpAddr>) -> Ipv6Addr {
 mod tests {
     use super::*;
 
-    fn seed(guests: &[(&str, &[(&str, Option<&str>)])]) -> Seed {
+    /// A NIC's id, and its address if it is given.
+    type Nic<'a> = (&'a str, Option<&'a str>);
+
+    fn seed(guests: &[(&str, &[Nic<'_>])]) -> Seed {
         Seed {
             guests: guests
                 .iter()
@@ -333,25 +364,41 @@ mod tests {
     }
 
     fn take_in(inventory: &mut Inventory, seed: &Seed) {
-        inventory.take_in(seed, &|_, _| None, &BTreeSet::new()).unwrap();
+        inventory
+            .take_in(seed, &|_, _| None, &BTreeSet::new())
+            .unwrap();
     }
 
     #[test]
     fn addresses_are_given_in_order_of_appearance_and_kept() {
         let mut inventory = Inventory::default();
-        take_in(&mut inventory, &seed(&[("vm1", &[("/n1", None)]), ("vm2", &[("/n2", None)])]));
+        take_in(
+            &mut inventory,
+            &seed(&[("vm1", &[("/n1", None)]), ("vm2", &[("/n2", None)])]),
+        );
         assert_eq!(first_addresses(&inventory), ["10.0.0.11", "10.0.0.12"]);
-        assert_eq!(inventory.guests[1].network_interfaces[0].companion.to_string(), "fd10::12");
+        assert_eq!(
+            inventory.guests[1].network_interfaces[0]
+                .companion
+                .to_string(),
+            "fd10::12"
+        );
         let before = inventory.clone();
         take_in(&mut inventory, &seed(&[("vm2", &[("/N2", None)])]));
-        assert_eq!(inventory, before, "idempotent, and a guest that left the seed stays");
+        assert_eq!(
+            inventory, before,
+            "idempotent, and a guest that left the seed stays"
+        );
     }
 
     #[test]
     fn a_made_up_address_avoids_given_and_loaded_ones() {
         let mut inventory = Inventory::default();
         let taken = BTreeSet::from(["10.0.0.12".parse().unwrap()]);
-        let seed = seed(&[("a", &[("/n1", None)]), ("b", &[("/n2", Some("10.0.0.11"))])]);
+        let seed = seed(&[
+            ("a", &[("/n1", None)]),
+            ("b", &[("/n2", Some("10.0.0.11"))]),
+        ]);
         inventory.take_in(&seed, &|_, _| None, &taken).unwrap();
         assert_eq!(first_addresses(&inventory), ["10.0.0.13", "10.0.0.11"]);
     }
@@ -361,14 +408,29 @@ mod tests {
         let mut inventory = Inventory::default();
         take_in(&mut inventory, &seed(&[("old", &[("/n1", None)])]));
         take_in(&mut inventory, &seed(&[("new", &[("/n1", None)])]));
-        assert!(inventory.guest("old").unwrap().network_interfaces.is_empty());
-        assert_eq!(inventory.guest("new").unwrap().network_interfaces[0].number, 1);
+        assert!(
+            inventory
+                .guest("old")
+                .unwrap()
+                .network_interfaces
+                .is_empty()
+        );
+        assert_eq!(
+            inventory.guest("new").unwrap().network_interfaces[0].number,
+            1
+        );
     }
 
     #[test]
     fn an_unknown_guest_is_answered_with_the_known_ones() {
         let mut inventory = Inventory::default();
         take_in(&mut inventory, &seed(&[("vm1", &[])]));
-        assert!(inventory.guest("vm9").unwrap_err().to_string().contains("It has: vm1."));
+        assert!(
+            inventory
+                .guest("vm9")
+                .unwrap_err()
+                .to_string()
+                .contains("It has: vm1.")
+        );
     }
 }

@@ -48,8 +48,14 @@ pub(super) fn start(name: &str, unit: &Unit) -> Result<(), String> {
     for command in &unit.commands {
         let (program, arguments) = command.words.split_first().ok_or("an empty ExecStart")?;
         let mut process = Command::new(program);
-        detached(&mut process).args(arguments).env_clear().env("PATH", GUEST_PATH).current_dir("/");
-        if let Some((output, errors)) = log_file().and_then(|file| Some((file.try_clone().ok()?, file))) {
+        detached(&mut process)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", GUEST_PATH)
+            .current_dir("/");
+        if let Some((output, errors)) =
+            log_file().and_then(|file| Some((file.try_clone().ok()?, file)))
+        {
             process.stdout(output).stderr(errors);
         }
         let failure = match process.status() {
@@ -63,7 +69,8 @@ pub(super) fn start(name: &str, unit: &Unit) -> Result<(), String> {
             return Err(failure);
         }
     }
-    let marked = fs::create_dir_all(ACTIVE).and_then(|()| fs::write(Path::new(ACTIVE).join(name), ""));
+    let marked =
+        fs::create_dir_all(ACTIVE).and_then(|()| fs::write(Path::new(ACTIVE).join(name), ""));
     marked.map_err(|error| format!("ran, but cannot be marked as active: {error}"))?;
     log(&format!("{name}: done"));
     Ok(())

@@ -54,15 +54,16 @@ impl Watch {
             stays
         });
         for target in targets {
-            running
-                .entry(target)
-                .or_insert_with_key(|target| tokio::spawn(watch(target.clone(), self.reports.clone())));
+            running.entry(target).or_insert_with_key(|target| {
+                tokio::spawn(watch(target.clone(), self.reports.clone()))
+            });
         }
     }
 }
 
 async fn watch(target: ProbeTarget, reports: UnboundedSender<Report>) {
-    let mut clock = tokio::time::interval(Duration::from_millis(target.interval_milliseconds.max(1)));
+    let mut clock =
+        tokio::time::interval(Duration::from_millis(target.interval_milliseconds.max(1)));
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut known = None;
     loop {
@@ -89,10 +90,18 @@ async fn check(target: &ProbeTarget) -> Result<(), String> {
         ProbeKind::Tcp => Ok(()),
         ProbeKind::Http { path } => {
             let host = SocketAddr::new(target.address, target.port);
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Load Balancer Agent\r\nConnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Load Balancer Agent\r\nConnection: close\r\n\r\n"
+            );
+            stream
+                .write_all(request.as_bytes())
+                .await
+                .map_err(|error| error.to_string())?;
             let mut head = [0; 12];
-            stream.read_exact(&mut head).await.map_err(|error| error.to_string())?;
+            stream
+                .read_exact(&mut head)
+                .await
+                .map_err(|error| error.to_string())?;
             // `HTTP/1.1 200`: only 200 counts, redirects do not.
             match head.get(9..12) {
                 Some(b"200") if head.starts_with(b"HTTP/1.") => Ok(()),
@@ -108,7 +117,10 @@ async fn connect(target: &ProbeTarget) -> io::Result<TcpStream> {
         IpAddr::V4(_) => (TcpSocket::new_v4()?, SocketAddr::new(SOURCE_V4.into(), 0)),
         IpAddr::V6(_) => {
             let link = bridge_index()?;
-            (TcpSocket::new_v6()?, SocketAddrV6::new(SOURCE_V6, 0, 0, link).into())
+            (
+                TcpSocket::new_v6()?,
+                SocketAddrV6::new(SOURCE_V6, 0, 0, link).into(),
+            )
         }
     };
     socket.bind(source)?;

@@ -4,6 +4,7 @@
 //! host's files become read-only, and the guest's own /etc, /var/lib and /root, a fresh /run, /tmp,
 //! /dev, /proc and /sys come over them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -24,7 +25,8 @@ pub(super) fn root(stage: &str, program: &str) -> Outcome<()> {
     announce_pid()?;
     let stage = Path::new(stage);
     tmpfs(stage, "mode=755")?;
-    fs::create_dir(stage.join("netns")).map_err(|error| format!("Cannot make /run/netns: {error}"))?;
+    fs::create_dir(stage.join("netns"))
+        .map_err(|error| format!("Cannot make /run/netns: {error}"))?;
     bind_file(Path::new(program), &stage.join("plimsoll"))?;
     // `ip netns` keeps its names in /run/netns; this /run is ours, so they are too.
     move_mount(stage, Path::new("/run"))?;
@@ -76,15 +78,31 @@ pub(super) fn guest(name: &str, directory: &str, program: &str, boot_id: &str) -
 /// /proc is still the host's here, so the link names the host's number, which the own PID
 /// namespace hides.
 fn announce_pid() -> Outcome<()> {
-    let own = fs::read_link("/proc/self").map_err(|error| format!("Cannot read /proc/self: {error}"))?;
+    let own =
+        fs::read_link("/proc/self").map_err(|error| format!("Cannot read /proc/self: {error}"))?;
     let mut output = std::io::stdout();
     writeln!(output, "{}", own.display())
         .and_then(|()| output.flush())
         .map_err(|error| format!("Cannot report to the daemon: {error}"))
 }
 
-fn arrange(directory: &Path, stage: &Path, program: &Path, boot_id: &str, log: &mut Vec<String>) -> Outcome<()> {
-    for folder in ["lab/bin", "systemd/system", "lock", "user", ".mounts/etc", ".mounts/lib", ".mounts/root", ".mounts/dev"] {
+fn arrange(
+    directory: &Path,
+    stage: &Path,
+    program: &Path,
+    boot_id: &str,
+    log: &mut Vec<String>,
+) -> Outcome<()> {
+    for folder in [
+        "lab/bin",
+        "systemd/system",
+        "lock",
+        "user",
+        ".mounts/etc",
+        ".mounts/lib",
+        ".mounts/root",
+        ".mounts/dev",
+    ] {
         make_directory(&stage.join(folder))?;
     }
     let mounts = stage.join(".mounts");
@@ -116,11 +134,11 @@ fn arrange(directory: &Path, stage: &Path, program: &Path, boot_id: &str, log: &
     }
     kernel_views(log)?;
     // Scripts that call it by its full path, or with another PATH, must not meet the host's.
-    for path in ["/usr/bin/systemctl", "/bin/systemctl"] {
-        let path = Path::new(path);
-        if path.is_file() && !path.is_symlink() {
-            bind(&Path::new(GUEST_BIN).join("systemctl"), path)?;
-        }
+    let shims = ["/usr/bin/systemctl", "/bin/systemctl"].map(fs::canonicalize);
+    // Where /bin is a link to /usr/bin, both are one file.
+    let shims: BTreeSet<PathBuf> = shims.into_iter().flatten().collect();
+    for path in shims {
+        bind(&Path::new(GUEST_BIN).join("systemctl"), &path)?;
     }
     Ok(())
 }
@@ -199,14 +217,21 @@ fn devices(dev: &Path, log: &mut Vec<String>) -> Outcome<()> {
         ("stderr", "/proc/self/fd/2"),
         ("ptmx", "pts/ptmx"),
     ] {
-        symlink(target, dev.join(link)).map_err(|error| format!("Cannot make /dev/{link}: {error}"))?;
+        symlink(target, dev.join(link))
+            .map_err(|error| format!("Cannot make /dev/{link}: {error}"))?;
     }
     make_directory(&dev.join("shm"))?;
     tmpfs(&dev.join("shm"), "mode=1777")?;
     let terminals = dev.join("pts");
     make_directory(&terminals)?;
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    if let Err(error) = mount("devpts", &terminals, "devpts", flags, Some(c"newinstance,ptmxmode=0666,mode=0620")) {
+    if let Err(error) = mount(
+        "devpts",
+        &terminals,
+        "devpts",
+        flags,
+        Some(c"newinstance,ptmxmode=0666,mode=0620"),
+    ) {
         log.push(format!("no pseudo terminals: {error}"));
     }
     Ok(())
@@ -226,7 +251,8 @@ fn kernel_views(log: &mut Vec<String>) -> Outcome<()> {
         bind(Path::new("/proc/sys/net"), hidden)?;
         bind(Path::new("/proc/sys"), Path::new("/proc/sys"))?;
         let read_only = flags | MountFlags::BIND | MountFlags::RDONLY;
-        mount_remount("/proc/sys", read_only, c"").map_err(|error| format!("Cannot protect /proc/sys: {error}"))?;
+        mount_remount("/proc/sys", read_only, c"")
+            .map_err(|error| format!("Cannot protect /proc/sys: {error}"))?;
         move_mount(hidden, Path::new("/proc/sys/net"))?;
         let _ = fs::remove_dir(hidden);
         if Path::new("/proc/sysrq-trigger").exists() {
@@ -236,7 +262,10 @@ fn kernel_views(log: &mut Vec<String>) -> Outcome<()> {
     if let Err(error) = mount("sysfs", "/sys", "sysfs", flags | MountFlags::RDONLY, None) {
         log.push(format!("/sys is the host's: {error}"));
     }
-    bind(Path::new("/run/lab/boot_id"), Path::new("/proc/sys/kernel/random/boot_id"))
+    bind(
+        Path::new("/run/lab/boot_id"),
+        Path::new("/proc/sys/kernel/random/boot_id"),
+    )
 }
 
 /// Whether this process's root is mapped to somebody else outside.
@@ -247,7 +276,10 @@ fn in_user_namespace() -> bool {
 }
 
 fn systemctl_shim(path: &Path) -> Outcome<()> {
-    write(path, &format!("#!/bin/sh\nexec {GUEST_PROGRAM} lab-agent systemctl \"$@\"\n"))?;
+    write(
+        path,
+        &format!("#!/bin/sh\nexec {GUEST_PROGRAM} lab-agent systemctl \"$@\"\n"),
+    )?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
         .map_err(|error| format!("Cannot make {} executable: {error}", path.display()))
 }
@@ -276,14 +308,30 @@ pub(super) fn detached(command: &mut Command) -> &mut Command {
 
 fn tmpfs(point: &Path, options: &str) -> Outcome<()> {
     let options = std::ffi::CString::new(options).map_err(|error| error.to_string())?;
-    mount("tmpfs", point, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(options.as_c_str()))
-        .map_err(|error| format!("Cannot mount a tmpfs on {}: {error}", point.display()))
+    mount(
+        "tmpfs",
+        point,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        Some(options.as_c_str()),
+    )
+    .map_err(|error| format!("Cannot mount a tmpfs on {}: {error}", point.display()))
 }
 
 fn bind(source: &Path, target: &Path) -> Outcome<()> {
     // Recursive: a user namespace may not take a mount apart from those locked below it.
-    let bound = if source.is_dir() { mount_bind_recursive(source, target) } else { mount_bind(source, target) };
-    bound.map_err(|error| format!("Cannot bind {} to {}: {error}", source.display(), target.display()))
+    let bound = if source.is_dir() {
+        mount_bind_recursive(source, target)
+    } else {
+        mount_bind(source, target)
+    };
+    bound.map_err(|error| {
+        format!(
+            "Cannot bind {} to {}: {error}",
+            source.display(),
+            target.display()
+        )
+    })
 }
 
 fn bind_file(source: &Path, target: &Path) -> Outcome<()> {
@@ -292,8 +340,13 @@ fn bind_file(source: &Path, target: &Path) -> Outcome<()> {
 }
 
 fn move_mount(from: &Path, to: &Path) -> Outcome<()> {
-    mount_move(from, to)
-        .map_err(|error| format!("Cannot move the mount {} to {}: {error}", from.display(), to.display()))
+    mount_move(from, to).map_err(|error| {
+        format!(
+            "Cannot move the mount {} to {}: {error}",
+            from.display(),
+            to.display()
+        )
+    })
 }
 
 fn make_directory(path: &Path) -> Outcome<()> {

@@ -31,7 +31,7 @@ pub(crate) const GUEST_PATH: &str =
     "/run/lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Runs the hidden command `lab-agent`. Must not be called inside an async runtime.
-pub fn agent_main(arguments: Vec<String>) -> ExitCode {
+pub fn agent_main(arguments: &[String]) -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["init-root", stage, program] => init::root(stage, program),
@@ -42,7 +42,10 @@ pub fn agent_main(arguments: Vec<String>) -> ExitCode {
         ["client"] => orders::run(orders::Role::Client),
         ["guest", name] => orders::run(orders::Role::Guest((*name).to_owned())),
         ["systemctl", arguments @ ..] => return systemctl::systemctl(arguments),
-        _ => Err(format!("`lab-agent {}` is not for people: the lab runs it itself.", words.join(" "))),
+        _ => Err(format!(
+            "`lab-agent {}` is not for people: the lab runs it itself.",
+            words.join(" ")
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

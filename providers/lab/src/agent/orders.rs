@@ -74,7 +74,9 @@ enum Agent {
 impl Agent {
     async fn carry_out(&self, order: Order) -> Result<Value, String> {
         match (self, order) {
-            (Self::Fabric(_), Order::Program(script)) => program(&script).await.map(|()| Value::Null),
+            (Self::Fabric(_), Order::Program(script)) => {
+                program(&script).await.map(|()| Value::Null)
+            }
             (Self::Fabric(watch), Order::Watch(targets)) => {
                 watch.replace(targets);
                 Ok(Value::Null)
@@ -99,12 +101,21 @@ async fn program(script: &str) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("Cannot run nft: {error}"))?;
     if let Some(mut input) = nft.stdin.take() {
-        input.write_all(script.as_bytes()).await.map_err(|error| format!("Cannot speak to nft: {error}"))?;
+        input
+            .write_all(script.as_bytes())
+            .await
+            .map_err(|error| format!("Cannot speak to nft: {error}"))?;
     }
-    let output = nft.wait_with_output().await.map_err(|error| format!("Cannot wait for nft: {error}"))?;
+    let output = nft
+        .wait_with_output()
+        .await
+        .map_err(|error| format!("Cannot wait for nft: {error}"))?;
     if output.status.success() {
         Ok(())
     } else {
-        Err(format!("nft refused: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        Err(format!(
+            "nft refused: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
     }
 }

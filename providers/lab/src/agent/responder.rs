@@ -41,7 +41,10 @@ impl Responder {
 
     /// Answers on exactly these ports from now on; a port that stays keeps its socket.
     pub(super) fn listen(&self, ports: Vec<Port>) {
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listening = self
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         listening.retain(|port, tasks| {
             let stays = ports.contains(port);
             if !stays {
@@ -52,10 +55,13 @@ impl Responder {
         for port in ports {
             listening.entry(port).or_insert_with(|| {
                 // Two sockets a port, so that each sees addresses of its own family as they are.
-                [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
-                    .map(|any| SocketAddr::new(any, port.port))
-                    .map(|local| tokio::spawn(serve(Arc::clone(&self.guest), port.protocol, local)))
-                    .into()
+                [
+                    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                ]
+                .map(|any| SocketAddr::new(any, port.port))
+                .map(|local| tokio::spawn(serve(Arc::clone(&self.guest), port.protocol, local)))
+                .into()
             });
         }
     }
@@ -110,7 +116,11 @@ async fn answer_tcp(guest: &str, mut stream: TcpStream) -> io::Result<()> {
             let count = stream.read(&mut buffer).await?;
             heard.extend_from_slice(&buffer[..count]);
             let http = heard.starts_with(b"GET ") || heard.starts_with(b"HEAD ");
-            let whole = if http { ends_request(&heard) } else { heard.contains(&b'\n') };
+            let whole = if http {
+                ends_request(&heard)
+            } else {
+                heard.contains(&b'\n')
+            };
             if count == 0 || whole || heard.len() > 16 * 1024 {
                 return io::Result::Ok(());
             }
@@ -121,9 +131,15 @@ async fn answer_tcp(guest: &str, mut stream: TcpStream) -> io::Result<()> {
     }
     if heard.starts_with(b"GET ") || heard.starts_with(b"HEAD ") {
         let length = line.len();
-        let body = if heard.starts_with(b"HEAD ") { "" } else { line.as_str() };
+        let body = if heard.starts_with(b"HEAD ") {
+            ""
+        } else {
+            line.as_str()
+        };
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-        stream.write_all(format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes()).await?;
+        stream
+            .write_all(format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes())
+            .await?;
     } else {
         stream.write_all(line.as_bytes()).await?;
     }

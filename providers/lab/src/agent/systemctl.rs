@@ -14,11 +14,21 @@ use super::{boot, unit};
 const UNITS: &str = "/etc/systemd/system";
 
 pub(super) fn systemctl(arguments: &[&str]) -> ExitCode {
-    let options: Vec<&str> = arguments.iter().copied().filter(|it| it.starts_with('-')).collect();
+    let options: Vec<&str> = arguments
+        .iter()
+        .copied()
+        .filter(|it| it.starts_with('-'))
+        .collect();
     let mut words = arguments.iter().copied().filter(|it| !it.starts_with('-'));
     let verb = words.next().unwrap_or_default();
     let names: Vec<String> = words
-        .map(|name| if name.contains('.') { name.to_owned() } else { format!("{name}.service") })
+        .map(|name| {
+            if name.contains('.') {
+                name.to_owned()
+            } else {
+                format!("{name}.service")
+            }
+        })
         .collect();
     let now = options.contains(&"--now");
     let quiet = options.iter().any(|it| matches!(*it, "-q" | "--quiet"));
@@ -49,12 +59,18 @@ pub(super) fn systemctl(arguments: &[&str]) -> ExitCode {
         "start" => each(&start),
         // Exit codes and words of systemctl(1): 3 for inactive, 1 for disabled, 4 for not found.
         "is-active" => answer(&names, quiet, |name| {
-            if Path::new(boot::ACTIVE).join(name).exists() { ("active", 0) } else { ("inactive", 3) }
+            if Path::new(boot::ACTIVE).join(name).exists() {
+                ("active", 0)
+            } else {
+                ("inactive", 3)
+            }
         }),
-        "is-enabled" => answer(&names, quiet, |name| match unit::find(Path::new("/"), name) {
-            _ if !links(name).is_empty() => ("enabled", 0),
-            Some(_) => ("disabled", 1),
-            None => ("not-found", 4),
+        "is-enabled" => answer(&names, quiet, |name| {
+            match unit::find(Path::new("/"), name) {
+                _ if !links(name).is_empty() => ("enabled", 0),
+                Some(_) => ("disabled", 1),
+                None => ("not-found", 4),
+            }
         }),
         _ => {
             complain(&format!(
@@ -85,7 +101,8 @@ fn enable(name: &str) -> Result<(), String> {
     for target in &unit.wanted_by {
         let folder = Path::new(UNITS).join(format!("{target}.wants"));
         let link = folder.join(name);
-        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         match symlink(&path, &link) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(format!("cannot link {}: {error}", link.display()));
@@ -98,7 +115,8 @@ fn enable(name: &str) -> Result<(), String> {
 
 fn disable(name: &str) -> Result<(), String> {
     for link in links(name) {
-        fs::remove_file(&link).map_err(|error| format!("cannot remove {}: {error}", link.display()))?;
+        fs::remove_file(&link)
+            .map_err(|error| format!("cannot remove {}: {error}", link.display()))?;
     }
     Ok(())
 }

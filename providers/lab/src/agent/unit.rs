@@ -5,8 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where units are looked for, the administrator's first.
-const SEARCH: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+const SEARCH: [&str; 4] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Unit {
@@ -33,7 +37,8 @@ pub(super) fn find(root: &Path, name: &str) -> Option<PathBuf> {
 }
 
 pub(super) fn read(path: &Path) -> Result<Unit, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("Cannot read {}: {error}", path.display()))?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("Cannot read {}: {error}", path.display()))?;
     Ok(parse(&text))
 }
 
@@ -45,7 +50,10 @@ pub(super) fn parse(text: &str) -> Unit {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             section = name.to_owned();
             continue;
         }
@@ -146,11 +154,15 @@ pub(super) fn in_order(mut units: Vec<(String, Unit)>) -> Vec<(String, Unit)> {
     while !units.is_empty() {
         let waits = |name: &str, unit: &Unit| {
             units.iter().any(|(other, its)| {
-                other != name && (unit.after.contains(other) || its.before.iter().any(|it| it == name))
+                other != name
+                    && (unit.after.contains(other) || its.before.iter().any(|it| it == name))
             })
         };
         // A cycle has no first member; systemd breaks it somewhere too.
-        let next = units.iter().position(|(name, unit)| !waits(name, unit)).unwrap_or(0);
+        let next = units
+            .iter()
+            .position(|(name, unit)| !waits(name, unit))
+            .unwrap_or(0);
         ordered.push(units.remove(next));
     }
     ordered
@@ -174,8 +186,14 @@ mod tests {
         assert_eq!(unit.wanted_by, ["multi-user.target"]);
         assert_eq!(unit.commands.len(), 2);
         assert!(unit.commands[0].may_fail);
-        assert_eq!(unit.commands[0].words, ["/sbin/ip", "addr", "replace", "65.52.0.1/32", "dev", "lo"]);
-        assert_eq!(unit.commands[1].words, ["/bin/sh", "-c", "nft -f - <<X; echo \"a b\" $x 100%"]);
+        assert_eq!(
+            unit.commands[0].words,
+            ["/sbin/ip", "addr", "replace", "65.52.0.1/32", "dev", "lo"]
+        );
+        assert_eq!(
+            unit.commands[1].words,
+            ["/bin/sh", "-c", "nft -f - <<X; echo \"a b\" $x 100%"]
+        );
     }
 
     #[test]
@@ -189,9 +207,20 @@ mod tests {
             in_order(units).into_iter().map(|(name, _)| name).collect()
         };
         assert_eq!(
-            order(vec![("a".into(), unit(&["b"], &[])), ("b".into(), unit(&[], &[])), ("c".into(), unit(&[], &["b"]))]),
+            order(vec![
+                ("a".into(), unit(&["b"], &[])),
+                ("b".into(), unit(&[], &[])),
+                ("c".into(), unit(&[], &["b"]))
+            ]),
             ["c", "b", "a"]
         );
-        assert_eq!(order(vec![("a".into(), unit(&["b"], &[])), ("b".into(), unit(&["a"], &[]))]).len(), 2);
+        assert_eq!(
+            order(vec![
+                ("a".into(), unit(&["b"], &[])),
+                ("b".into(), unit(&["a"], &[]))
+            ])
+            .len(),
+            2
+        );
     }
 }

@@ -33,10 +33,20 @@ pub(crate) enum Order {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Report {
     Ready,
-    Done { number: u64, result: Value },
-    Failed { number: u64, error: String },
+    Done {
+        number: u64,
+        result: Value,
+    },
+    Failed {
+        number: u64,
+        error: String,
+    },
     /// A member's health changed, or became known.
-    Health { key: String, up: bool, detail: String },
+    Health {
+        key: String,
+        up: bool,
+        detail: String,
+    },
 }
 
 /// Attempts from the client's namespace to one address and port.

@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     match role.as_str() {
         "lab-daemon" => plimsoll_lab::daemon::daemon_main(rest),
-        "lab-agent" => plimsoll_lab::agent::agent_main(rest),
+        "lab-agent" => plimsoll_lab::agent::agent_main(&rest),
         _ => ExitCode::FAILURE,
     }
 }

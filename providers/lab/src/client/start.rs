@@ -25,7 +25,11 @@ pub struct StartOptions {
     pub idle: Option<Duration>,
 }
 
-pub(super) async fn ensure_up(directory: &Path, program: &Path, options: &StartOptions) -> Result<Lab, LabError> {
+pub(super) async fn ensure_up(
+    directory: &Path,
+    program: &Path,
+    options: &StartOptions,
+) -> Result<Lab, LabError> {
     if let Some(lab) = Lab::attach(directory) {
         return Ok(lab);
     }
@@ -66,7 +70,9 @@ async fn start_lock(layout: &Layout, begun: Instant) -> Result<File, LabError> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(fs::TryLockError::Error(source)) => return Err(LabError::file("lock", &path)(source)),
+            Err(fs::TryLockError::Error(source)) => {
+                return Err(LabError::file("lock", &path)(source));
+            }
             Err(fs::TryLockError::WouldBlock) if begun.elapsed() > START_LIMIT => {
                 return Err(LabError::NotStarted {
                     detail: "another command has been starting it for too long.".to_owned(),
@@ -78,7 +84,12 @@ async fn start_lock(layout: &Layout, begun: Instant) -> Result<File, LabError> {
     }
 }
 
-fn spawn(layout: &Layout, directory: &Path, program: &Path, options: &StartOptions) -> Result<Child, LabError> {
+fn spawn(
+    layout: &Layout,
+    directory: &Path,
+    program: &Path,
+    options: &StartOptions,
+) -> Result<Child, LabError> {
     let path = layout.log();
     let log = fs::OpenOptions::new()
         .write(true)
@@ -112,7 +123,9 @@ fn spawn(layout: &Layout, directory: &Path, program: &Path, options: &StartOptio
 fn last_error(layout: &Layout) -> String {
     let text = fs::read_to_string(layout.log()).unwrap_or_default();
     let error = text.rfind(ERROR).map(|at| text[at + ERROR.len()..].trim());
-    let words = error.or_else(|| text.lines().last()).filter(|words| !words.is_empty());
+    let words = error
+        .or_else(|| text.lines().last())
+        .filter(|words| !words.is_empty());
     words.unwrap_or("its daemon said nothing.").to_owned()
 }
 

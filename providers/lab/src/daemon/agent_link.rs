@@ -37,7 +37,11 @@ pub(crate) struct AgentLink {
 impl AgentLink {
     /// Starts the agent and waits until it is ready. `announces_pid`: its first line is the number
     /// of process 1 of the namespace that was made for it.
-    pub(crate) async fn start(role: &str, command: std::process::Command, announces_pid: bool) -> Result<Self, LabError> {
+    pub(crate) async fn start(
+        role: &str,
+        command: std::process::Command,
+        announces_pid: bool,
+    ) -> Result<Self, LabError> {
         let mut child = Command::from(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -52,7 +56,10 @@ impl AgentLink {
             role: role.to_owned(),
             detail: detail.to_owned(),
         };
-        let output = child.stdout.take().ok_or_else(|| gone("it has no output"))?;
+        let output = child
+            .stdout
+            .take()
+            .ok_or_else(|| gone("it has no output"))?;
         let mut input = child.stdin.take().ok_or_else(|| gone("it has no input"))?;
         let mut lines = BufReader::new(output).lines();
         let mut pid = child.id().unwrap_or_default();
@@ -89,7 +96,13 @@ impl AgentLink {
             alive: Arc::new(AtomicBool::new(true)),
             health: Mutex::new(Some(health)),
         };
-        let reader = read(child, lines, Arc::clone(&link.pending), Arc::clone(&link.alive), health_reports);
+        let reader = read(
+            child,
+            lines,
+            Arc::clone(&link.pending),
+            Arc::clone(&link.alive),
+            health_reports,
+        );
         tokio::spawn(reader);
         Ok(link)
     }
@@ -105,13 +118,19 @@ impl AgentLink {
 
     /// The agent's unasked reports; can be taken once.
     pub(crate) fn health(&self) -> Option<mpsc::UnboundedReceiver<HealthReport>> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.health
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     pub(crate) async fn order(&self, order: Order) -> Result<Value, LabError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(number, answer);
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(number, answer);
         let gone = || LabError::AgentGone {
             role: self.role.clone(),
             detail: "it no longer answers".to_owned(),
@@ -164,7 +183,10 @@ async fn read(
             }
             Ok(Report::Ready) | Err(_) => continue,
         };
-        let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        let waiting = pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&number);
         if let Some(waiting) = waiting {
             // Whoever asked may have given up.
             let _ = waiting.send(result);
@@ -172,6 +194,9 @@ async fn read(
     }
     // Dead before reaped: from here on the number may belong to somebody else.
     alive.store(false, Ordering::Release);
-    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    pending
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clear();
     let _ = child.wait().await;
 }

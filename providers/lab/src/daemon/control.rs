@@ -84,7 +84,10 @@ pub(super) fn routes(control: Arc<Control>) -> Router {
         .route("/_lab/arm", post(arm))
         .route("/_lab/reboot/{guest}", post(reboot))
         .route("/_lab/down", post(down))
-        .layer(middleware::from_fn_with_state(Arc::clone(&control), authorize))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&control),
+            authorize,
+        ))
         .with_state(control)
 }
 
@@ -105,60 +108,111 @@ async fn seed(State(control): State<Arc<Control>>, Json(seed): Json<Seed>) -> An
     let mut known = BTreeMap::new();
     let mut taken = BTreeSet::new();
     for nic in &interfaces {
-        for configuration in nic.pointer("/properties/ipConfigurations").and_then(Value::as_array).into_iter().flatten() {
-            let address = configuration.pointer("/properties/privateIPAddress").and_then(Value::as_str);
+        for configuration in nic
+            .pointer("/properties/ipConfigurations")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let address = configuration
+                .pointer("/properties/privateIPAddress")
+                .and_then(Value::as_str);
             let Some(address) = address.and_then(|text| text.parse::<IpAddr>().ok()) else {
                 continue;
             };
             taken.insert(address);
-            known.insert((lowercase(nic, "id"), lowercase(configuration, "name")), address);
+            known.insert(
+                (lowercase(nic, "id"), lowercase(configuration, "name")),
+                address,
+            );
         }
     }
-    let known = |id: &str, name: &str| known.get(&(id.to_ascii_lowercase(), name.to_ascii_lowercase())).copied();
-    let inventory = control.world.seed(&seed, &known, &taken).await.map_err(|error| bad(&error))?;
+    let known = |id: &str, name: &str| {
+        known
+            .get(&(id.to_ascii_lowercase(), name.to_ascii_lowercase()))
+            .copied()
+    };
+    let inventory = control
+        .world
+        .seed(&seed, &known, &taken)
+        .await
+        .map_err(|error| bad(&error))?;
 
-    let location = if seed.location.is_empty() { "westeurope" } else { &seed.location };
+    let location = if seed.location.is_empty() {
+        "westeurope"
+    } else {
+        &seed.location
+    };
     for group in &seed.resource_groups {
-        store.ensure_resource_group(&seed.subscription, group, location).map_err(|error| bad(&error))?;
+        store
+            .ensure_resource_group(&seed.subscription, group, location)
+            .map_err(|error| bad(&error))?;
     }
     for public in &seed.public_addresses {
-        store.prefer_address(&public.id, public.address).map_err(|error| bad(&error))?;
+        store
+            .prefer_address(&public.id, public.address)
+            .map_err(|error| bad(&error))?;
     }
     // Only what the seed names: a NIC that was deleted by hand is not brought back by another guest.
     for wanted in &seed.guests {
-        let guest = inventory.guest(wanted.name.as_str()).map_err(|error| bad(&error))?;
+        let guest = inventory
+            .guest(wanted.name.as_str())
+            .map_err(|error| bad(&error))?;
         let mut ids = Vec::new();
         for nic in &guest.network_interfaces {
-            if !wanted.network_interfaces.iter().any(|it| it.id.eq_ignore_ascii_case(&nic.id)) {
+            if !wanted
+                .network_interfaces
+                .iter()
+                .any(|it| it.id.eq_ignore_ascii_case(&nic.id))
+            {
                 continue;
             }
             ids.push(nic.id.clone());
             for configuration in &nic.ip_configurations {
                 store
-                    .ensure_network_interface(&nic.id, &configuration.name, configuration.address, location)
+                    .ensure_network_interface(
+                        &nic.id,
+                        &configuration.name,
+                        configuration.address,
+                        location,
+                    )
                     .map_err(|error| bad(&error))?;
             }
         }
         if let Some(machine) = &guest.virtual_machine {
             let os = if guest.windows { "Windows" } else { "Linux" };
-            store.ensure_virtual_machine(machine, os, &ids, location).map_err(|error| bad(&error))?;
+            store
+                .ensure_virtual_machine(machine, os, &ids, location)
+                .map_err(|error| bad(&error))?;
         }
     }
     status(State(control)).await
 }
 
 fn lowercase(document: &Value, name: &str) -> String {
-    document.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase()
+    document
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase()
 }
 
 async fn status(State(control): State<Arc<Control>>) -> Answer {
     let (guests, probes) = control.world.status().await;
     let faults = control.store.faults();
-    Ok(Json(json!(WorldStatus { guests, probes, faults })))
+    Ok(Json(json!(WorldStatus {
+        guests,
+        probes,
+        faults
+    })))
 }
 
 async fn probe(State(control): State<Arc<Control>>, Json(order): Json<ProbeOrder>) -> Answer {
-    let answers = control.world.probe(order).await.map_err(|error| bad(&error))?;
+    let answers = control
+        .world
+        .probe(order)
+        .await
+        .map_err(|error| bad(&error))?;
     Ok(Json(json!(answers)))
 }
 
@@ -172,7 +226,10 @@ async fn clear_requests(State(control): State<Arc<Control>>) -> Answer {
 }
 
 async fn fault(State(control): State<Arc<Control>>, Json(order): Json<FaultOrder>) -> Answer {
-    control.store.set_fault(&order.fault).map_err(|error| bad(&error))?;
+    control
+        .store
+        .set_fault(&order.fault)
+        .map_err(|error| bad(&error))?;
     Ok(Json(json!(control.store.faults())))
 }
 
@@ -183,16 +240,31 @@ async fn load(State(control): State<Arc<Control>>, Json(document): Json<Value>) 
 
 async fn arm(State(control): State<Arc<Control>>, Json(order): Json<ArmOrder>) -> Answer {
     let method: Method = order.method.parse().map_err(|()| {
-        let text = format!("`{}` is not a method: use GET, HEAD, PUT, PATCH, POST or DELETE.", order.method);
+        let text = format!(
+            "`{}` is not a method: use GET, HEAD, PUT, PATCH, POST or DELETE.",
+            order.method
+        );
         Refusal(StatusCode::BAD_REQUEST, text)
     })?;
-    let answer = control.store.answer(&ArmRequest::new(method, &order.id, order.body.as_ref()));
-    let headers: BTreeMap<&str, &String> = answer.headers.iter().map(|(name, value)| (*name, value)).collect();
-    Ok(Json(json!({ "status": answer.status, "headers": headers, "body": answer.body })))
+    let answer = control
+        .store
+        .answer(&ArmRequest::new(method, &order.id, order.body.as_ref()));
+    let headers: BTreeMap<&str, &String> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value))
+        .collect();
+    Ok(Json(
+        json!({ "status": answer.status, "headers": headers, "body": answer.body }),
+    ))
 }
 
 async fn reboot(State(control): State<Arc<Control>>, Path(guest): Path<String>) -> Answer {
-    control.world.reboot(&guest).await.map_err(|error| bad(&error))?;
+    control
+        .world
+        .reboot(&guest)
+        .await
+        .map_err(|error| bad(&error))?;
     Ok(Json(Value::Null))
 }
 

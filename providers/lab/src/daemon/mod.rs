@@ -64,5 +64,6 @@ fn parse(arguments: Vec<String>) -> Result<(PathBuf, DaemonOptions), String> {
 }
 
 fn number<N: std::str::FromStr>(option: &str, word: Option<String>) -> Result<N, String> {
-    word.and_then(|word| word.parse().ok()).ok_or_else(|| format!("`{option}` needs a number."))
+    word.and_then(|word| word.parse().ok())
+        .ok_or_else(|| format!("`{option}` needs a number."))
 }

@@ -46,14 +46,19 @@ pub async fn run_daemon(directory: &Path, options: DaemonOptions) -> Result<(), 
     layout.create()?;
     // Held until the process ends. A second daemon would take the first one's guests apart.
     let _lock = lock(&layout).await?;
-    let program = std::env::current_exe().map_err(LabError::file("find the running program", "/proc/self/exe"))?;
+    let program = std::env::current_exe()
+        .map_err(LabError::file("find the running program", "/proc/self/exe"))?;
     let tools = namespaces::check()?;
     let listener = listen(options.port)?;
     let store = Store::open(layout.root()).map_err(|error| emulator(&error))?;
     let world = Arc::new(World::start(tools, layout.clone(), program).await?);
 
     let identity = store.identity();
-    let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let token = format!(
+        "{}{}",
+        uuid::Uuid::new_v4().simple(),
+        uuid::Uuid::new_v4().simple()
+    );
     let control = Arc::new(Control {
         world: Arc::clone(&world),
         store: store.clone(),
@@ -79,7 +84,10 @@ pub async fn run_daemon(directory: &Path, options: DaemonOptions) -> Result<(), 
     LabFile {
         pid: std::process::id(),
         endpoint: served.endpoint.clone(),
-        token_endpoint: format!("{}/{}/oauth2/v2.0/token", served.endpoint, identity.tenant_id),
+        token_endpoint: format!(
+            "{}/{}/oauth2/v2.0/token",
+            served.endpoint, identity.tenant_id
+        ),
         ca_file: served.certificate_authority.clone(),
         subscription: identity.subscription_id.clone(),
         tenant: identity.tenant_id.clone(),
@@ -114,9 +122,13 @@ async fn lock(layout: &Layout) -> Result<File, LabError> {
     for _ in 0..50 {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(fs::TryLockError::Error(source)) => return Err(LabError::file("lock", &path)(source)),
+            Err(fs::TryLockError::Error(source)) => {
+                return Err(LabError::file("lock", &path)(source));
+            }
             // A command that only looks whether a daemon lives holds it for a moment.
-            Err(fs::TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(fs::TryLockError::WouldBlock) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
     Err(LabError::NotStarted {
@@ -147,10 +159,17 @@ async fn keep_in_step(world: Arc<World>, store: Store) {
             public_ips: store.documents("Microsoft.Network/publicIPAddresses"),
         };
         if let Err(error) = world.reprogram(&documents).await {
-            log(&format!("The fabric could not be programmed: {}", crate::error::chain(&error)));
+            log(&format!(
+                "The fabric could not be programmed: {}",
+                crate::error::chain(&error)
+            ));
         }
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
             () = world.stale.notified() => {}
         }
     }
@@ -161,7 +180,11 @@ async fn follow_health(world: Arc<World>) {
         return;
     };
     while let Some((key, up, detail)) = reports.recv().await {
-        let verdict = if up { "up".to_owned() } else { format!("down ({detail})") };
+        let verdict = if up {
+            "up".to_owned()
+        } else {
+            format!("down ({detail})")
+        };
         log(&format!("probe {key}: {verdict}"));
         world.record_health(key, up).await;
     }
@@ -189,7 +212,11 @@ async fn idle_for(control: &Control, idle: Duration) {
     let mut quiet_since = tokio::time::Instant::now();
     loop {
         let log = control.store.requests();
-        let now = (control.requests.load(Ordering::Relaxed), log.len(), log.last().map(|entry| entry.at.clone()));
+        let now = (
+            control.requests.load(Ordering::Relaxed),
+            log.len(),
+            log.last().map(|entry| entry.at),
+        );
         if now != seen {
             seen = now;
             quiet_since = tokio::time::Instant::now();

@@ -26,7 +26,8 @@ impl RunScript for GuestScripts {
 async fn run(world: &World, request: ScriptRequest) -> Result<ScriptOutcome, String> {
     let id = &request.virtual_machine;
     let found = world.guest_of_machine(id).await;
-    let (name, init) = found.ok_or_else(|| format!("No guest of this lab is the virtual machine {id}."))?;
+    let (name, init) =
+        found.ok_or_else(|| format!("No guest of this lab is the virtual machine {id}."))?;
     let init = init.ok_or_else(|| format!("Guest {name} does not run."))?;
     if request.shell == Shell::PowerShell {
         return Err("The lab runs no PowerShell.".to_owned());
@@ -34,7 +35,8 @@ async fn run(world: &World, request: ScriptRequest) -> Result<ScriptOutcome, Str
     let mut words = vec!["sh".to_owned(), "-s".to_owned(), "--".to_owned()];
     words.extend(request.parameters.into_iter().map(|(_, value)| value));
     let tools = world.tools();
-    let command = namespaces::guest_command(tools.nsenter.clone(), tools.user_namespace, init, &words);
+    let command =
+        namespaces::guest_command(tools.nsenter.clone(), tools.user_namespace, init, &words);
     let mut child = tokio::process::Command::from(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

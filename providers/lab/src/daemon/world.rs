@@ -76,11 +76,21 @@ pub struct GuestStatus {
 
 impl World {
     /// Starts root, fabric network and client, and boots every guest of the inventory.
-    pub(crate) async fn start(tools: Tools, layout: Layout, program: PathBuf) -> Result<Self, LabError> {
+    pub(crate) async fn start(
+        tools: Tools,
+        layout: Layout,
+        program: PathBuf,
+    ) -> Result<Self, LabError> {
         let inventory = read_inventory(&layout)?;
         let root = namespaces::start_root(&tools, &layout, &program).await?;
         namespaces::run_in_root(&tools, root.pid, &[], &namespaces::fabric_network()).await?;
-        namespaces::run_in_root(&tools, root.pid, &["-n", "client"], &namespaces::client_network()).await?;
+        namespaces::run_in_root(
+            &tools,
+            root.pid,
+            &["-n", "client"],
+            &namespaces::client_network(),
+        )
+        .await?;
         let client = namespaces::start_client(&tools, root.pid).await?;
         let world = Self {
             tools,
@@ -98,7 +108,9 @@ impl World {
         Ok(world)
     }
 
-    pub(crate) fn health_reports(&self) -> Option<tokio::sync::mpsc::UnboundedReceiver<HealthReport>> {
+    pub(crate) fn health_reports(
+        &self,
+    ) -> Option<tokio::sync::mpsc::UnboundedReceiver<HealthReport>> {
         self.root.agent.health()
     }
 
@@ -129,7 +141,11 @@ impl World {
     /// Boots guests that do not run, and gives running ones the NICs that they lack.
     async fn run_guests(&self, state: &mut State) -> Result<(), LabError> {
         let guests = state.inventory.guests.clone();
-        for (index, guest) in guests.iter().enumerate().filter(|(_, guest)| !guest.windows) {
+        for (index, guest) in guests
+            .iter()
+            .enumerate()
+            .filter(|(_, guest)| !guest.windows)
+        {
             match state.running.get(&guest.name) {
                 Some(running) if running.agent.is_alive() => {
                     let fresh: Vec<usize> = guest
@@ -140,7 +156,8 @@ impl World {
                         .map(|(index, _)| index)
                         .collect();
                     if !fresh.is_empty() {
-                        self.attach(state, guest, &namespaces::guest_namespace(index), &fresh).await?;
+                        self.attach(state, guest, &namespaces::guest_namespace(index), &fresh)
+                            .await?;
                     }
                 }
                 _ => self.boot(state, guest, index).await?,
@@ -167,26 +184,50 @@ impl World {
         let all: Vec<usize> = (0..guest.network_interfaces.len()).collect();
         self.attach(state, guest, &namespace, &all).await?;
         let names = (&guest.name, namespace.as_str());
-        let agent = namespaces::start_guest(&self.tools, self.root.pid, &self.layout, names, &self.program).await?;
-        write_private(&self.layout.guest_pid(&guest.name), agent.pid().to_string().as_bytes())?;
+        let agent = namespaces::start_guest(
+            &self.tools,
+            self.root.pid,
+            &self.layout,
+            names,
+            &self.program,
+        )
+        .await?;
+        write_private(
+            &self.layout.guest_pid(&guest.name),
+            agent.pid().to_string().as_bytes(),
+        )?;
         let running = Running {
             agent,
             boots: boots + 1,
-            attached: guest.network_interfaces.iter().map(|nic| nic.number).collect(),
+            attached: guest
+                .network_interfaces
+                .iter()
+                .map(|nic| nic.number)
+                .collect(),
             listening: BTreeSet::new(),
         };
         state.running.insert(guest.name.clone(), running);
         Ok(())
     }
 
-    async fn attach(&self, state: &mut State, guest: &Guest, namespace: &str, fresh: &[usize]) -> Result<(), LabError> {
+    async fn attach(
+        &self,
+        state: &mut State,
+        guest: &Guest,
+        namespace: &str,
+        fresh: &[usize],
+    ) -> Result<(), LabError> {
         let mut detach = String::new();
         let mut attach = String::new();
         let mut marks = String::new();
         for index in fresh {
             let nic = &guest.network_interfaces[*index];
             detach.push_str(&namespaces::detach_interface(nic));
-            attach.push_str(&namespaces::guest_routing(nic, namespace, &format!("eth{index}")));
+            attach.push_str(&namespaces::guest_routing(
+                nic,
+                namespace,
+                &format!("eth{index}"),
+            ));
             if state.marked.insert(nic.number) {
                 marks.push_str(&namespaces::mark_rule(nic));
             }
@@ -204,7 +245,11 @@ impl World {
         let inside = namespaces::guest_network(guest, fresh);
         namespaces::run_in_root(&self.tools, self.root.pid, &["-n", namespace], &inside).await?;
         if let Some(running) = state.running.get_mut(&guest.name) {
-            running.attached.extend(fresh.iter().map(|index| guest.network_interfaces[*index].number));
+            running.attached.extend(
+                fresh
+                    .iter()
+                    .map(|index| guest.network_interfaces[*index].number),
+            );
         }
         Ok(())
     }
@@ -214,9 +259,16 @@ impl World {
         let mut state = self.state.lock().await;
         let guest = state.inventory.guest(name)?.clone();
         if guest.windows {
-            return Err(LabError::NotLinux { name: name.to_owned() });
+            return Err(LabError::NotLinux {
+                name: name.to_owned(),
+            });
         }
-        let index = state.inventory.guests.iter().position(|it| it.name == guest.name).unwrap_or_default();
+        let index = state
+            .inventory
+            .guests
+            .iter()
+            .position(|it| it.name == guest.name)
+            .unwrap_or_default();
         self.boot(&mut state, &guest, index).await?;
         drop(state);
         self.stale.notify_one();
@@ -234,7 +286,9 @@ impl World {
             health: &state.health,
         });
         // Responders first, so that a rule does not go live before somebody answers.
-        let State { inventory, running, .. } = &mut *state;
+        let State {
+            inventory, running, ..
+        } = &mut *state;
         for guest in &inventory.guests {
             let mut ports: BTreeSet<Port> = guest.listen.iter().copied().collect();
             for nic in &guest.network_interfaces {
@@ -244,19 +298,32 @@ impl World {
                 && running.agent.is_alive()
                 && running.listening != ports
             {
-                running.agent.order(Order::Listen(ports.iter().copied().collect())).await?;
+                running
+                    .agent
+                    .order(Order::Listen(ports.iter().copied().collect()))
+                    .await?;
                 running.listening = ports;
             }
         }
         if fabric.targets != state.fabric.targets {
-            let keys: BTreeSet<String> = fabric.targets.iter().map(fabric::ProbeTarget::key).collect();
+            let keys: BTreeSet<String> = fabric
+                .targets
+                .iter()
+                .map(fabric::ProbeTarget::key)
+                .collect();
             // A probe that comes back later starts without a past.
             state.health.0.retain(|key, _| keys.contains(key));
-            self.root.agent.order(Order::Watch(fabric.targets.clone())).await?;
+            self.root
+                .agent
+                .order(Order::Watch(fabric.targets.clone()))
+                .await?;
         }
         let script = fabric::render(&fabric);
         if state.script.as_ref() != Some(&script) {
-            self.root.agent.order(Order::Program(script.clone())).await?;
+            self.root
+                .agent
+                .order(Order::Program(script.clone()))
+                .await?;
             state.script = Some(script);
         }
         state.fabric = fabric;
@@ -266,7 +333,12 @@ impl World {
     pub(crate) async fn record_health(&self, key: String, up: bool) {
         let mut state = self.state.lock().await;
         // A late report of a probe that is no longer sent must not count for one that comes back.
-        if state.fabric.targets.iter().any(|target| target.key() == key) {
+        if state
+            .fabric
+            .targets
+            .iter()
+            .any(|target| target.key() == key)
+        {
             state.health.0.insert(key, up);
         }
         drop(state);
@@ -311,12 +383,16 @@ impl World {
     /// Finds the guest of a virtual machine, for Run Command.
     pub(crate) async fn guest_of_machine(&self, id: &str) -> Option<(GuestName, Option<u32>)> {
         let state = self.state.lock().await;
-        let guest = state
-            .inventory
-            .guests
-            .iter()
-            .find(|guest| guest.virtual_machine.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id)))?;
-        let running = state.running.get(&guest.name).filter(|it| it.agent.is_alive());
+        let guest = state.inventory.guests.iter().find(|guest| {
+            guest
+                .virtual_machine
+                .as_deref()
+                .is_some_and(|own| own.eq_ignore_ascii_case(id))
+        })?;
+        let running = state
+            .running
+            .get(&guest.name)
+            .filter(|it| it.agent.is_alive());
         Some((guest.name.clone(), running.map(|it| it.agent.pid())))
     }
 
@@ -348,7 +424,10 @@ fn read_inventory(layout: &Layout) -> Result<Inventory, LabError> {
     let path = layout.inventory();
     match std::fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| LabError::NotStarted {
-            detail: format!("{} is damaged ({error}). `plimsoll lab reset` starts afresh.", path.display()),
+            detail: format!(
+                "{} is damaged ({error}). `plimsoll lab reset` starts afresh.",
+                path.display()
+            ),
             log: layout.log(),
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Inventory::default()),

@@ -133,7 +133,11 @@ impl Fabric {
                 FlowPorts::All => {}
             }
         }
-        for target in self.targets.iter().filter(|it| own_addresses.contains(&it.address)) {
+        for target in self
+            .targets
+            .iter()
+            .filter(|it| own_addresses.contains(&it.address))
+        {
             ports.insert(Port {
                 protocol: Protocol::Tcp,
                 port: target.port,

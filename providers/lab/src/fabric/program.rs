@@ -35,10 +35,14 @@ pub fn program(world: &World<'_>) -> Fabric {
             world,
         };
         fabric.frontends.extend(
-            balancer.children("frontendIPConfigurations").filter_map(|frontend| balancer.address(frontend)),
+            balancer
+                .children("frontendIPConfigurations")
+                .filter_map(|frontend| balancer.address(frontend)),
         );
         for rule in balancer.children("loadBalancingRules") {
-            fabric.flows.extend(balancer.rule(rule, &mut fabric.targets));
+            fabric
+                .flows
+                .extend(balancer.rule(rule, &mut fabric.targets));
         }
         for rule in balancer.children("inboundNatRules") {
             fabric.flows.extend(balancer.nat_rule(rule));
@@ -85,13 +89,23 @@ impl<'a> Balancer<'a> {
     }
 
     fn address(&self, frontend: &Value) -> Option<IpAddr> {
-        let own = frontend.pointer("/properties/privateIPAddress").and_then(Value::as_str);
+        let own = frontend
+            .pointer("/properties/privateIPAddress")
+            .and_then(Value::as_str);
         if let Some(address) = own.and_then(|text| text.parse().ok()) {
             return Some(address);
         }
         let public = lowercase(frontend, "/properties/publicIPAddress/id");
-        let document = self.world.public_ips.iter().find(|it| lowercase(it, "/id") == public)?;
-        document.pointer("/properties/ipAddress")?.as_str()?.parse().ok()
+        let document = self
+            .world
+            .public_ips
+            .iter()
+            .find(|it| lowercase(it, "/id") == public)?;
+        document
+            .pointer("/properties/ipAddress")?
+            .as_str()?
+            .parse()
+            .ok()
     }
 
     fn frontend_of(&self, rule: &Value) -> Option<IpAddr> {
@@ -111,11 +125,15 @@ impl<'a> Balancer<'a> {
             .collect();
         pools.sort();
         pools.dedup();
-        let probe = properties.get("probe").and_then(|reference| self.child("probes", reference));
+        let probe = properties
+            .get("probe")
+            .and_then(|reference| self.child("probes", reference));
         let mut members = Vec::new();
         for candidate in self.candidates(&pools, frontend) {
             let target = probe.and_then(|probe| probe_target(probe, candidate.address));
-            let probed = target.as_ref().is_none_or(|target| self.world.health.is_up(target));
+            let probed = target
+                .as_ref()
+                .is_none_or(|target| self.world.health.is_up(target));
             targets.extend(target);
             members.push(Member {
                 number: candidate.number,
@@ -151,7 +169,11 @@ impl<'a> Balancer<'a> {
             }
         }
         for pool in self.children("backendAddressPools") {
-            let id = format!("{}/backendaddresspools/{}", self.id, lowercase(pool, "/name"));
+            let id = format!(
+                "{}/backendaddresspools/{}",
+                self.id,
+                lowercase(pool, "/name")
+            );
             if !pools.contains(&id) {
                 continue;
             }
@@ -163,7 +185,12 @@ impl<'a> Balancer<'a> {
     }
 
     /// A member that the pool names itself, by address; or more about one that joined by its NIC.
-    fn pool_entry(&self, entry: &Value, frontend: IpAddr, candidates: &mut BTreeMap<u16, Candidate>) {
+    fn pool_entry(
+        &self,
+        entry: &Value,
+        frontend: IpAddr,
+        candidates: &mut BTreeMap<u16, Candidate>,
+    ) {
         let by_reference = lowercase(entry, "/properties/networkInterfaceIPConfiguration/id");
         let by_address: Option<IpAddr> = entry
             .pointer("/properties/ipAddress")
@@ -264,24 +291,42 @@ impl<'a> Balancer<'a> {
 }
 
 fn items<'a>(document: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    document.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    document
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// ARM ids and enum values compare without case.
 fn lowercase(document: &Value, pointer: &str) -> String {
-    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase()
+    document
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase()
 }
 
 fn flag(properties: &Value, name: &str) -> bool {
-    properties.get(name).and_then(Value::as_bool).unwrap_or(false)
+    properties
+        .get(name)
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
 }
 
 fn port(properties: &Value, name: &str) -> Option<u16> {
-    properties.get(name).and_then(Value::as_u64).and_then(|it| u16::try_from(it).ok())
+    properties
+        .get(name)
+        .and_then(Value::as_u64)
+        .and_then(|it| u16::try_from(it).ok())
 }
 
 fn private_address(configuration: &Value) -> Option<IpAddr> {
-    configuration.pointer("/properties/privateIPAddress")?.as_str()?.parse().ok()
+    configuration
+        .pointer("/properties/privateIPAddress")?
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 fn flow_ports(rule: &Value) -> Option<FlowPorts> {
@@ -303,7 +348,9 @@ fn ports_for(properties: &Value, port: u16) -> Option<FlowPorts> {
 fn changed_port(properties: &Value, ports: FlowPorts) -> Option<u16> {
     let backend = port(properties, "backendPort").filter(|port| *port != 0)?;
     match ports {
-        FlowPorts::One(Port { port, .. }) | FlowPorts::Both(port) => (backend != port).then_some(backend),
+        FlowPorts::One(Port { port, .. }) | FlowPorts::Both(port) => {
+            (backend != port).then_some(backend)
+        }
         FlowPorts::All => None,
     }
 }
@@ -322,15 +369,24 @@ fn probe_target(probe: &Value, address: IpAddr) -> Option<ProbeTarget> {
     let properties = probe.get("properties")?;
     let kind = match lowercase(properties, "/protocol").as_str() {
         "http" => ProbeKind::Http {
-            path: properties.get("requestPath").and_then(Value::as_str).unwrap_or("/").to_owned(),
+            path: properties
+                .get("requestPath")
+                .and_then(Value::as_str)
+                .unwrap_or("/")
+                .to_owned(),
         },
         _ => ProbeKind::Tcp,
     };
-    let asked = properties.get("intervalInSeconds").and_then(Value::as_u64).unwrap_or(15);
+    let asked = properties
+        .get("intervalInSeconds")
+        .and_then(Value::as_u64)
+        .unwrap_or(15);
     Some(ProbeTarget {
         address,
         port: port(properties, "port").filter(|port| *port != 0)?,
         kind,
-        interval_milliseconds: asked.saturating_mul(1000).clamp(1, LONGEST_PROBE_INTERVAL_MILLISECONDS),
+        interval_milliseconds: asked
+            .saturating_mul(1000)
+            .clamp(1, LONGEST_PROBE_INTERVAL_MILLISECONDS),
     })
 }

@@ -25,29 +25,50 @@ pub fn render(fabric: &Fabric) -> String {
          type filter hook prerouting priority mangle; policy accept;\n\
          meta mark set 0\n",
     );
-    for (family, members) in [("ip", addresses(fabric, IpAddr::is_ipv4)), ("ip6", addresses(fabric, IpAddr::is_ipv6))] {
+    for (family, members) in [
+        ("ip", addresses(fabric, IpAddr::is_ipv4)),
+        ("ip6", addresses(fabric, IpAddr::is_ipv6)),
+    ] {
         if !members.is_empty() {
             // Azure does not rewrite outbound flows whose source is a floating frontend: they fail
             // (learn.microsoft.com/azure/load-balancer/load-balancer-floating-ip, Limitations).
-            line(&mut script, format_args!("iifname \"{BRIDGE}\" ct state new {family} saddr {{ {members} }} drop"));
+            line(
+                &mut script,
+                format_args!(
+                    "iifname \"{BRIDGE}\" ct state new {family} saddr {{ {members} }} drop"
+                ),
+            );
         }
     }
     // Replies are routed like any packet; a mark would send them back to the member.
     line(&mut script, format_args!("ct direction reply return"));
     // A connection keeps its member for as long as it lives, also when the member's probe fails
     // (learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview, "Probe down behavior").
-    line(&mut script, format_args!("ct mark != 0 meta mark set ct mark return"));
+    line(
+        &mut script,
+        format_args!("ct mark != 0 meta mark set ct mark return"),
+    );
     for flow in &fabric.flows {
         choose(&mut script, flow);
     }
-    line(&mut script, format_args!("meta mark != 0 ct mark set meta mark return"));
-    for (family, members) in [("ip", addresses(fabric, IpAddr::is_ipv4)), ("ip6", addresses(fabric, IpAddr::is_ipv6))] {
+    line(
+        &mut script,
+        format_args!("meta mark != 0 ct mark set meta mark return"),
+    );
+    for (family, members) in [
+        ("ip", addresses(fabric, IpAddr::is_ipv4)),
+        ("ip6", addresses(fabric, IpAddr::is_ipv6)),
+    ] {
         if !members.is_empty() {
             // No rule for this port: Azure drops without an answer.
-            line(&mut script, format_args!("{family} daddr {{ {members} }} drop"));
+            line(
+                &mut script,
+                format_args!("{family} daddr {{ {members} }} drop"),
+            );
         }
     }
-    script.push_str("}\nchain rewrite {\ntype nat hook prerouting priority dstnat; policy accept;\n");
+    script
+        .push_str("}\nchain rewrite {\ntype nat hook prerouting priority dstnat; policy accept;\n");
     for flow in &fabric.flows {
         rewrite(&mut script, flow);
     }
@@ -60,8 +81,12 @@ fn line(script: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 fn addresses(fabric: &Fabric, of_family: impl Fn(&IpAddr) -> bool) -> String {
-    let addresses: Vec<String> =
-        fabric.frontends.iter().filter(|it| of_family(it)).map(ToString::to_string).collect();
+    let addresses: Vec<String> = fabric
+        .frontends
+        .iter()
+        .filter(|it| of_family(it))
+        .map(ToString::to_string)
+        .collect();
     addresses.join(", ")
 }
 
@@ -76,7 +101,9 @@ fn selector(flow: &Flow) -> String {
         FlowPorts::One(Port { protocol, port }) => {
             format!("{destination} {} dport {port}", protocol.as_str())
         }
-        FlowPorts::Both(port) => format!("{destination} meta l4proto {{ tcp, udp }} th dport {port}"),
+        FlowPorts::Both(port) => {
+            format!("{destination} meta l4proto {{ tcp, udp }} th dport {port}")
+        }
         FlowPorts::All => format!("{destination} meta l4proto {{ tcp, udp }}"),
     }
 }
@@ -84,8 +111,12 @@ fn selector(flow: &Flow) -> String {
 /// Marks a new connection with one of the healthy members, or drops it if there is none.
 fn choose(script: &mut String, flow: &Flow) {
     let selector = selector(flow);
-    let marks: Vec<u16> =
-        flow.members.iter().filter(|member| member.healthy).map(|member| member.number).collect();
+    let marks: Vec<u16> = flow
+        .members
+        .iter()
+        .filter(|member| member.healthy)
+        .map(|member| member.number)
+        .collect();
     if marks.is_empty() {
         // No healthy member: new connections of the rule get nothing
         // (learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview).
@@ -107,8 +138,11 @@ fn choose(script: &mut String, flow: &Flow) {
             format!("{family} saddr . {family} daddr . th sport . th dport")
         }
     };
-    let choices: Vec<String> =
-        marks.iter().enumerate().map(|(index, mark)| format!("{index} : {mark}")).collect();
+    let choices: Vec<String> = marks
+        .iter()
+        .enumerate()
+        .map(|(index, mark)| format!("{index} : {mark}"))
+        .collect();
     // A fixed seed, so that the same fabric is the same script.
     line(
         script,
@@ -128,7 +162,10 @@ fn rewrite(script: &mut String, flow: &Flow) {
             Some(port) => {
                 let to = endpoint(flow.frontend, Some(port));
                 let family = family(flow.frontend);
-                line(script, format_args!("{selector} meta mark != 0 dnat {family} to {to}"));
+                line(
+                    script,
+                    format_args!("{selector} meta mark != 0 dnat {family} to {to}"),
+                );
             }
             // Said aloud, so that an HA-ports rule further down does not rewrite it after all.
             None => line(script, format_args!("{selector} accept")),
@@ -138,7 +175,13 @@ fn rewrite(script: &mut String, flow: &Flow) {
     for member in &flow.members {
         let to = endpoint(member.address, flow.backend_port);
         let family = family(member.address);
-        line(script, format_args!("{selector} meta mark {} dnat {family} to {to}", member.number));
+        line(
+            script,
+            format_args!(
+                "{selector} meta mark {} dnat {family} to {to}",
+                member.number
+            ),
+        );
     }
 }
 

@@ -30,7 +30,11 @@ const FROM_HOST: [&str; 14] = [
 ];
 
 /// Makes or refreshes a guest's directories.
-pub(crate) fn prepare_guest_directory(layout: &Layout, name: &GuestName, tools: &Tools) -> Result<(), LabError> {
+pub(crate) fn prepare_guest_directory(
+    layout: &Layout,
+    name: &GuestName,
+    tools: &Tools,
+) -> Result<(), LabError> {
     let guest = layout.guest(name);
     let etc = layout.guest_etc(name);
     // Finished last, so that an interrupted first start begins again.
@@ -56,7 +60,10 @@ pub(crate) fn prepare_guest_directory(layout: &Layout, name: &GuestName, tools: 
     }
     let wants = etc.join("systemd/system/sysinit.target.wants");
     fs::create_dir_all(&wants).map_err(LabError::file("create the directory", &wants))?;
-    link("/etc/systemd/system/nftables.service", &wants.join("nftables.service"))?;
+    link(
+        "/etc/systemd/system/nftables.service",
+        &wants.join("nftables.service"),
+    )?;
     link("/proc/self/mounts", &etc.join("mtab"))?;
     write(&made, "")
 }
@@ -166,5 +173,6 @@ fn link(target: &str, path: &Path) -> Result<(), LabError> {
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), LabError> {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(LabError::file("change the mode of", path))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(LabError::file("change the mode of", path))
 }

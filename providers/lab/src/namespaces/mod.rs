@@ -8,9 +8,13 @@ mod network;
 mod spawn;
 mod tools;
 
-pub use network::{CLIENT_V4, CLIENT_V6};
-pub(crate) use network::{client_network, detach_interface, fabric_network, guest_network, guest_routing, mark_rule};
 pub(crate) use etc::prepare_guest_directory;
-pub(crate) use spawn::{Root, guest_command, guest_namespace, run_in_root, start_client, start_guest, start_root};
+pub use network::{CLIENT_V4, CLIENT_V6};
+pub(crate) use network::{
+    client_network, detach_interface, fabric_network, guest_network, guest_routing, mark_rule,
+};
+pub(crate) use spawn::{
+    Root, guest_command, guest_namespace, run_in_root, start_client, start_guest, start_root,
+};
 pub(crate) use tools::nsenter;
 pub use tools::{Tools, check};

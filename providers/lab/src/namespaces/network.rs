@@ -53,6 +53,8 @@ pub(crate) fn client_network() -> String {
         "link set lo up";
         "addr add {CLIENT_V4}/24 dev eth0";
         "addr add {CLIENT_V6}/64 dev eth0 nodad";
+        "link set eth0 addrgenmode none";
+        "addr add fe80::ff:9/64 dev eth0 nodad";
         "link set eth0 up";
         "route add default via 203.0.113.1";
         "route add default via fd20::1";
@@ -106,7 +108,14 @@ pub(crate) fn guest_network(guest: &Guest, fresh: &[usize]) -> String {
             continue;
         }
         let mut families = BTreeSet::new();
-        lines! { script, "link set eth{index} up" }
+        // Given, not generated: a generated link-local address is on trial for its first second, and
+        // until it has passed, replies from a frontend's IPv6 address find no gateway.
+        let link_local = interface.number;
+        lines! { script,
+            "link set eth{index} addrgenmode none";
+            "addr add fe80::ff:fe00:{link_local:x}/64 dev eth{index} nodad";
+            "link set eth{index} up";
+        }
         for address in interface.addresses() {
             let (gateway, prefix) = subnet(address);
             let nodad = if address.is_ipv6() { " nodad" } else { "" };
@@ -132,7 +141,11 @@ fn subnet(address: IpAddr) -> (IpAddr, u8) {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             let gateway = Ipv6Addr::new(a, b, c, d, 0, 0, 0, 1);
-            let gateway = if gateway == address { Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0xfffe) } else { gateway };
+            let gateway = if gateway == address {
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0xfffe)
+            } else {
+                gateway
+            };
             (gateway.into(), 64)
         }
     }
@@ -170,16 +183,31 @@ mod tests {
     fn a_mark_leads_to_its_nic() {
         let guest = guest(&["10.0.0.11"]);
         let script = guest_routing(&guest.network_interfaces[0], "g1", "eth0");
-        assert!(script.contains("route replace default via 10.0.0.11 dev br0 onlink table 1001\n"), "{script}");
+        assert!(
+            script.contains("route replace default via 10.0.0.11 dev br0 onlink table 1001\n"),
+            "{script}"
+        );
         let rules = mark_rule(&guest.network_interfaces[0]);
-        assert!(rules.contains("rule add pref 1001 fwmark 1 lookup 1001\n"), "{rules}");
-        assert!(script.contains("route replace default via fd10::11 dev br0 onlink table 1001\n"), "{script}");
+        assert!(
+            rules.contains("rule add pref 1001 fwmark 1 lookup 1001\n"),
+            "{rules}"
+        );
+        assert!(
+            script.contains("route replace default via fd10::11 dev br0 onlink table 1001\n"),
+            "{script}"
+        );
     }
 
     #[test]
     fn a_second_nic_has_a_default_route_that_comes_second() {
         let script = guest_network(&guest(&["10.0.0.11", "10.1.0.1"]), &[0, 1]);
-        assert!(script.contains("route add default via 10.0.0.1 dev eth0 metric 100\n"), "{script}");
-        assert!(script.contains("route add default via 10.1.0.254 dev eth1 metric 200\n"), "{script}");
+        assert!(
+            script.contains("route add default via 10.0.0.1 dev eth0 metric 100\n"),
+            "{script}"
+        );
+        assert!(
+            script.contains("route add default via 10.1.0.254 dev eth1 metric 200\n"),
+            "{script}"
+        );
     }
 }

@@ -24,9 +24,29 @@ pub(crate) struct Root {
     pub pid: u32,
 }
 
-pub(crate) async fn start_root(tools: &Tools, layout: &Layout, program: &Path) -> Result<Root, LabError> {
-    let mut command = unshare(tools, &["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child"]);
-    command.arg("--").arg(program).args(["lab-agent", "init-root"]).arg(layout.stage()).arg(program);
+pub(crate) async fn start_root(
+    tools: &Tools,
+    layout: &Layout,
+    program: &Path,
+) -> Result<Root, LabError> {
+    let mut command = unshare(
+        tools,
+        &[
+            "--mount",
+            "--net",
+            "--pid",
+            "--uts",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+        ],
+    );
+    command
+        .arg("--")
+        .arg(program)
+        .args(["lab-agent", "init-root"])
+        .arg(layout.stage())
+        .arg(program);
     command.env("PATH", GUEST_PATH);
     let agent = AgentLink::start("fabric", command, true).await?;
     let pid = agent.pid();
@@ -53,7 +73,11 @@ pub(crate) async fn run_in_root(
     script: &str,
 ) -> Result<(), LabError> {
     let mut command = enter_root(tools, root);
-    command.arg("--").arg(&tools.ip).args(arguments).args(["-batch", "-"]);
+    command
+        .arg("--")
+        .arg(&tools.ip)
+        .args(arguments)
+        .args(["-batch", "-"]);
     let failed = |source| LabError::Spawn {
         program: "nsenter".to_owned(),
         source,
@@ -82,7 +106,11 @@ pub(crate) async fn run_in_root(
 
 pub(crate) async fn start_client(tools: &Tools, root: u32) -> Result<AgentLink, LabError> {
     let mut command = enter_root(tools, root);
-    command.arg("--").arg(&tools.nsenter).arg("--net=/run/netns/client").arg("--");
+    command
+        .arg("--")
+        .arg(&tools.nsenter)
+        .arg("--net=/run/netns/client")
+        .arg("--");
     command.arg(ROOT_PROGRAM).args(["lab-agent", "client"]);
     AgentLink::start("client", command, false).await
 }
@@ -108,11 +136,26 @@ pub(crate) async fn start_guest(
     if tools.user_namespace {
         command.args(["--user", "--preserve-credentials"]);
     }
-    command.arg("--pid").arg(format!("--net=/proc/{root}/root/run/netns/{namespace}"));
+    command
+        .arg("--pid")
+        .arg(format!("--net=/proc/{root}/root/run/netns/{namespace}"));
     command.arg("--").arg(&tools.unshare);
-    command.args(["--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--"]);
-    command.arg(program).args(["lab-agent", "init-guest", name.as_str()]);
-    command.arg(layout.guest(name)).arg(program).arg(uuid::Uuid::new_v4().to_string());
+    command.args([
+        "--mount",
+        "--pid",
+        "--uts",
+        "--ipc",
+        "--fork",
+        "--kill-child",
+        "--",
+    ]);
+    command
+        .arg(program)
+        .args(["lab-agent", "init-guest", name.as_str()]);
+    command
+        .arg(layout.guest(name))
+        .arg(program)
+        .arg(uuid::Uuid::new_v4().to_string());
     command.env_clear().env("PATH", GUEST_PATH);
     AgentLink::start(&format!("guest {name}"), command, true).await
 }
@@ -131,8 +174,15 @@ pub(crate) fn guest_command(
     }
     command.args(["--mount", "--net", "--pid", "--uts", "--ipc", "--"]);
     // The directory is entered inside: nsenter's own option would look for it on the host.
-    command.args(["/bin/sh", "-c", "cd /root && exec \"$@\"", "sh"]).args(arguments);
-    command.env_clear().env("PATH", GUEST_PATH).env("HOME", "/root").env("USER", "root").env("LANG", "C.UTF-8");
+    command
+        .args(["/bin/sh", "-c", "cd /root && exec \"$@\"", "sh"])
+        .args(arguments);
+    command
+        .env_clear()
+        .env("PATH", GUEST_PATH)
+        .env("HOME", "/root")
+        .env("USER", "root")
+        .env("LANG", "C.UTF-8");
     if let Some(terminal) = std::env::var_os("TERM") {
         command.env("TERM", terminal);
     }

@@ -34,7 +34,11 @@ pub(crate) fn nsenter() -> Result<PathBuf, LabError> {
     find("nsenter", "util-linux", "util-linux-core")
 }
 
-fn find(program: &'static str, debian: &'static str, fedora: &'static str) -> Result<PathBuf, LabError> {
+fn find(
+    program: &'static str,
+    debian: &'static str,
+    fedora: &'static str,
+) -> Result<PathBuf, LabError> {
     // An ordinary user's PATH often lacks sbin, where ip and nft are.
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -50,7 +54,8 @@ fn find(program: &'static str, debian: &'static str, fedora: &'static str) -> Re
 
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 fn try_namespaces(tools: &Tools) -> Result<(), LabError> {
@@ -70,7 +75,12 @@ fn try_namespaces(tools: &Tools) -> Result<(), LabError> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
-    let detail = text.lines().next().unwrap_or("no reason given").trim().to_owned();
+    let detail = text
+        .lines()
+        .next()
+        .unwrap_or("no reason given")
+        .trim()
+        .to_owned();
     if tools.user_namespace {
         Err(LabError::UserNamespacesForbidden { detail })
     } else {

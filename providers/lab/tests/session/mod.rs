@@ -19,9 +19,13 @@ pub(crate) struct Session {
     stale: String,
 }
 
+/// Names the program to use instead, where the built one cannot be read.
+const PROGRAM: &str = "PLIMSOLL_LAB_PROGRAM";
+
 /// The program that can be the daemon and its agents.
 pub(crate) fn program() -> PathBuf {
-    env!("CARGO_BIN_EXE_plimsoll-lab-host").into()
+    let own = || env!("CARGO_BIN_EXE_plimsoll-lab-host").into();
+    std::env::var_os(PROGRAM).map_or_else(own, PathBuf::from)
 }
 
 /// Says so when this system cannot run a lab.
@@ -36,12 +40,18 @@ pub(crate) fn skipped() -> bool {
 }
 
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 pub(crate) fn start_on_port(name: &str, port: u16) -> Result<(), String> {
     let directory = tempfile::Builder::new().prefix(name).tempdir().unwrap();
-    let options = StartOptions { port: Some(port), idle: None };
+    let options = StartOptions {
+        port: Some(port),
+        idle: None,
+    };
     let lab = runtime().block_on(Lab::ensure_up_with(directory.path(), &program(), &options));
     lab.map(drop).map_err(|error| error.to_string())
 }
@@ -58,9 +68,16 @@ impl Session {
         let runtime = runtime();
         let directory = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         let options = StartOptions { port: None, idle };
-        let lab = runtime.block_on(Lab::ensure_up_with(directory.path(), &program(), &options)).unwrap();
+        let lab = runtime
+            .block_on(Lab::ensure_up_with(directory.path(), &program(), &options))
+            .unwrap();
         let stale = std::fs::read_to_string(lab.layout().lab_file()).unwrap();
-        let session = Self { runtime, directory, lab, stale };
+        let session = Self {
+            runtime,
+            directory,
+            lab,
+            stale,
+        };
         session.block(session.lab.seed(&session.seed())).unwrap();
         Some(session)
     }
@@ -68,21 +85,26 @@ impl Session {
     pub(crate) fn down_and_up(mut self) -> Self {
         self.block(self.lab.down()).unwrap();
         assert!(Lab::attach(self.directory.path()).is_none());
-        self.lab = self.block(Lab::ensure_up(self.directory.path(), &program())).unwrap();
+        self.lab = self
+            .block(Lab::ensure_up(self.directory.path(), &program()))
+            .unwrap();
         self
     }
 
-    fn id(&self, kind: &str, name: &str) -> String {
+    pub(crate) fn id(&self, kind: &str, name: &str) -> String {
         let subscription = self.lab.subscription();
-        format!("/subscriptions/{subscription}/resourceGroups/rg-web/providers/Microsoft.Network/{kind}/{name}")
+        format!(
+            "/subscriptions/{subscription}/resourceGroups/rg-web/providers/Microsoft.Network/{kind}/{name}"
+        )
     }
 
-    fn seed(&self) -> Seed {
+    pub(crate) fn seed(&self) -> Seed {
         let guest = |name: &str| {
             json!({ "name": name, "os": "linux", "network_interfaces": [
                 { "id": self.id("networkInterfaces", &format!("{name}-nic")), "ip_configurations": [{ "name": "ipconfig1" }] }]})
         };
-        let mut seed: Seed = serde_json::from_value(json!({ "guests": [guest("vm1"), guest("vm2")] })).unwrap();
+        let mut seed: Seed =
+            serde_json::from_value(json!({ "guests": [guest("vm1"), guest("vm2")] })).unwrap();
         seed.subscription = self.lab.subscription().to_owned();
         seed.location = "westeurope".into();
         seed.resource_groups = vec!["rg-web".into()];
@@ -169,7 +191,11 @@ impl Session {
     }
 
     pub(crate) fn probe(&self, port: u16, protocol: Protocol, count: u32) -> Vec<ProbeAnswer> {
-        let order = ProbeOrder { protocol, count, ..ProbeOrder::tcp("65.52.0.1".parse().unwrap(), port) };
+        let order = ProbeOrder {
+            protocol,
+            count,
+            ..ProbeOrder::tcp("65.52.0.1".parse().unwrap(), port)
+        };
         self.block(self.lab.probe(&order)).unwrap()
     }
 
@@ -181,7 +207,10 @@ impl Session {
             if probes.values().filter(|up| **up).count() == up {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(15), "not {up} up: {probes:?}");
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "not {up} up: {probes:?}"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -199,11 +228,26 @@ impl Session {
 
     fn run(&self, guest: &str, script: &str) -> (bool, String) {
         use std::io::Write as _;
-        let mut command = self.lab.exec_command(guest, &["sh".into(), "-es".into()]).unwrap();
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let mut command = self
+            .lab
+            .exec_command(guest, &["sh".into(), "-es".into()])
+            .unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(script.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
-        let text = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned()).concat();
+        let text = [output.stdout, output.stderr]
+            .map(|it| String::from_utf8_lossy(&it).into_owned())
+            .concat();
         (output.status.success(), text)
     }
 }
@@ -226,12 +270,18 @@ fn versioned(id: &str) -> String {
 
 /// Who answered, each once, in order.
 pub(crate) fn guests(answers: &[ProbeAnswer]) -> Vec<String> {
-    let names: BTreeSet<String> = answers.iter().filter_map(|answer| answer.guest.clone()).collect();
+    let names: BTreeSet<String> = answers
+        .iter()
+        .filter_map(|answer| answer.guest.clone())
+        .collect();
     names.into_iter().collect()
 }
 
 pub(crate) fn kill(pid: u32) {
-    let status = Command::new("sh").args(["-c", "kill -9 \"$1\"", "sh", &pid.to_string()]).status().unwrap();
+    let status = Command::new("sh")
+        .args(["-c", "kill -9 \"$1\"", "sh", &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -239,7 +289,9 @@ pub(crate) fn kill(pid: u32) {
 pub(crate) fn host() -> [String; 4] {
     let run = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output();
-        output.map(|it| String::from_utf8_lossy(&it.stdout).into_owned()).unwrap_or_default()
+        output
+            .map(|it| String::from_utf8_lossy(&it.stdout).into_owned())
+            .unwrap_or_default()
     };
     let path = std::env::var("PATH").unwrap_or_default();
     let sbin = |program: &str| {
@@ -256,4 +308,48 @@ pub(crate) fn host() -> [String; 4] {
         run("ls", &["-laR", "--time-style=full-iso", "/etc"]),
         std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default(),
     ]
+}
+
+/// Runs other tests of this file again as an ordinary user, which only root can do.
+pub(crate) fn again_as_ordinary_user(tests: &[&str]) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let id = Command::new("id").arg("-u").output().ok()?;
+    let setpriv = Command::new("setpriv").arg("--version").output();
+    if id.stdout.trim_ascii() != b"0" || setpriv.is_err() || skipped() {
+        println!("skipped: only root with setpriv can become another user");
+        return None;
+    }
+    // Where that user can read and execute, whatever the build directory's rights are.
+    let directory = tempfile::Builder::new()
+        .prefix("ordinary")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let copy = |from: &Path, name: &str| {
+        let to = directory.path().join(name);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o755)).unwrap();
+        to
+    };
+    let test = copy(&std::env::current_exe().unwrap(), "tests");
+    let host = copy(&program(), "host");
+    let temporary = directory.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(test)
+        .args(["--exact", "--nocapture"])
+        .args(tests)
+        .env(PROGRAM, host)
+        .env("TMPDIR", temporary)
+        .env("HOME", directory.path())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let text = [&output.stdout, &output.stderr]
+        .map(|it| String::from_utf8_lossy(it).into_owned())
+        .concat();
+    assert!(output.status.success(), "{text}");
+    Some(text)
 }
