@@ -210,7 +210,7 @@ fn check(problems: &[Diagnostic], source: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_evaluator_panic(source in prop_oneof![soup(), ".{0,40}", call()]) {

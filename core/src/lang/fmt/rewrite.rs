@@ -36,35 +36,40 @@ pub(super) fn modernise(tokens: &mut Vec<Token<'_>>, body: &Body) {
 fn collect(body: &Body, around: &[&str], edits: &mut Vec<Edit>) {
     for structure in body {
         match structure {
-            Structure::Attribute(attribute) => {
-                let Some(range) = attribute.value.span() else {
-                    continue;
-                };
-                let in_variable = *around == ["variable"] && attribute.key.as_str() == "type";
-                match (&attribute.value, in_variable) {
-                    (value, true) => {
-                        if let Some(text) = modern_type(value) {
-                            edits.push(Edit::Type(range, text));
-                        }
-                    }
-                    (Expression::StringTemplate(template), false) => {
-                        let mut elements = template.iter();
-                        if let (Some(Element::Interpolation(_)), None) =
-                            (elements.next(), elements.next())
-                        {
-                            edits.push(Edit::Unwrap(range));
-                        }
-                    }
-                    _ => {}
+            Structure::Attribute(attribute)
+                if *around == ["variable"] && attribute.key.as_str() == "type" =>
+            {
+                if let (Some(text), Some(range)) =
+                    (modern_type(&attribute.value), attribute.value.span())
+                {
+                    edits.push(Edit::Type(range, text));
                 }
             }
+            Structure::Attribute(attribute) => wrapped(&attribute.value, edits),
             Structure::Block(block) => {
                 labels(block, edits);
-                let mut around = around.to_vec();
-                around.push(block.ident.as_str());
+                let around: Vec<&str> = around
+                    .iter()
+                    .copied()
+                    .chain([block.ident.as_str()])
+                    .collect();
                 collect(&block.body, &around, edits);
             }
         }
+    }
+}
+
+/// A template that is nothing but one interpolation. One within it goes at once, for which Terraform needs a second run.
+fn wrapped(value: &Expression, edits: &mut Vec<Edit>) {
+    let Expression::StringTemplate(template) = value else {
+        return;
+    };
+    let mut elements = template.iter();
+    if let (Some(Element::Interpolation(only)), None, Some(range)) =
+        (elements.next(), elements.next(), value.span())
+    {
+        edits.push(Edit::Unwrap(range));
+        wrapped(&only.expr, edits);
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     all_of("anytrue", |_, arguments| truth(&arguments[0], false)),
     Function {
         name: "contains",
-        parameters: &[any("list"), any("value").or_null()],
+        parameters: &[any("list"), any("value")],
         variadic: None,
         returns: Returns::Always(Accepts::Bool),
         run: contains,

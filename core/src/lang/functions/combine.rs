@@ -79,7 +79,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "merge",
         parameters: &[],
-        variadic: Some(any("maps").or_null().or_sensitive()),
+        variadic: Some(any("maps").or_null().or_unknown().or_sensitive()),
         returns: Returns::Always(Accepts::Any),
         run: merge,
     },
@@ -336,6 +336,9 @@ fn match_keys(_: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
 
 /// Later ones win. Maps of one type make a map, anything else an object.
 fn merge(_: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
+    if arguments.iter().any(|argument| !argument.is_known()) {
+        return Ok(Value::unknown(Type::Any).marked_if(marked(arguments)));
+    }
     let mut merged = Entries::new();
     for (index, argument) in arguments
         .iter()
