@@ -69,6 +69,11 @@ impl Context<'_> {
         self.request.parameter("api-version").unwrap_or_default()
     }
 
+    /// The date, as api-versions are written.
+    fn today(&self) -> String {
+        self.now.to_string().chars().take(10).collect()
+    }
+
     /// The body as JSON.
     ///
     /// # Errors
@@ -106,7 +111,13 @@ fn route(world: &mut World, context: &Context<'_>) -> Result<ArmAnswer, Refusal>
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     let resource = ResourcePath::parse(path);
     if resource.is_none() {
-        api_version::check(context.request.parameter("api-version"), "", "", None)?;
+        api_version::check(
+            context.request.parameter("api-version"),
+            "",
+            "",
+            None,
+            &context.today(),
+        )?;
     }
     let reading = !context.request.method.writes();
     match (lower.as_slice(), &words.as_slice()) {
@@ -202,6 +213,7 @@ fn below_provider(
         &path.namespace,
         &short,
         location.as_deref(),
+        &context.today(),
     )?;
     if let [first, _, which, id] = path.segments.as_slice()
         && first.eq_ignore_ascii_case("locations")
