@@ -1,1 +1,58 @@
-fn main() {}
+//! The tasks of this repository: `cargo xtask TASK`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tasks talk to the person who runs them"
+)]
+
+mod layers;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Usage: cargo xtask TASK
+
+  test      install what the tests need (where it may), then run every test
+  ci        what CI runs: formatting, lints, layers, then every test, none skipped
+  layers    check that no crate depends where it may not
+  bless     rewrite golden files after a change that was meant; read their diff
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("test") => test::test(test::Skips::Named),
+        Some("ci") => ci(),
+        Some("layers") => layers::check(),
+        Some("bless") => test::bless(),
+        Some("help" | "-h" | "--help") | None => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(format!("there is no task {other:?}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ci() -> Result<(), String> {
+    tools::cargo(&["fmt", "--all", "--check"])?;
+    tools::cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
+    layers::check()?;
+    test::test(test::Skips::Forbidden)
+}
