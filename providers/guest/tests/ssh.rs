@@ -1,5 +1,10 @@
 //! The system's ssh client against a real sshd of our own on loopback, unprivileged, with its own keys and files.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that cannot run here says so out loud"
+)]
+
 use plimsoll_core::apply::ObserveGuests;
 use plimsoll_core::model::guest::{Connection, GuestRef, Os};
 use plimsoll_core::model::observed::Observation;

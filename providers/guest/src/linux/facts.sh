@@ -26,6 +26,8 @@ file_section() {
     print_section "$1" absent ''
   fi
 }
+# Files of /proc have no size.
+has_text() { grep -q . "$1" 2>/dev/null; }
 print_settings() {
   for file in \
     /proc/sys/net/ipv4/conf/*/rp_filter \
@@ -61,17 +63,18 @@ print_sections() {
   command_section iptables iptables-save
   command_section ip6tables ip6tables-save
   # Both backends can be loaded at once. Asking the old one about tables that do not exist would load them.
-  if [ -s /proc/net/ip_tables_names ]; then command_section iptables_legacy iptables-legacy-save; fi
-  if [ -s /proc/net/ip6_tables_names ]; then command_section ip6tables_legacy ip6tables-legacy-save; fi
+  if has_text /proc/net/ip_tables_names; then command_section iptables_legacy iptables-legacy-save; fi
+  if has_text /proc/net/ip6_tables_names; then command_section ip6tables_legacy ip6tables-legacy-save; fi
   if have ufw; then
     file_section ufw_conf /etc/ufw/ufw.conf
     file_section ufw_rules /etc/ufw/user.rules
     file_section ufw_rules6 /etc/ufw/user6.rules
   fi
-  if have firewall-cmd; then
+  # Without a bus there is nobody to ask, and asking takes a second.
+  if have firewall-cmd && [ -S /run/dbus/system_bus_socket ]; then
     command_section firewalld firewall-cmd --state
-    file_section firewalld_policy /etc/firewalld/policies/plimsoll.xml
   fi
+  file_section firewalld_policy /etc/firewalld/policies/plimsoll.xml
   file_section record /var/lib/plimsoll/record.json
   if [ -e /var/lib/plimsoll/record.json ]; then command_section record_digest print_record_digest; fi
   file_section boot /var/lib/plimsoll/boot.sh

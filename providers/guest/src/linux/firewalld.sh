@@ -1,56 +1,75 @@
 # One policy object holds all rules of ours. It is loaded once by a reload; after that rules are set in both the running
 # and the kept configuration, because each reload drops what others only set in the running one.
+# Each call of firewall-cmd starts an interpreter, so all rules go into one.
 firewalld_settings() {
   for option in --list-all-zones --list-all-policies; do firewall-cmd "$@" "$option" 2>/dev/null; done |
     sed -e 's/ (.*)$//' -e '/^  interfaces:/d'
 }
-firewalld_reload() {
-  if [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ] && [ "${1:-}" != knows ]; then
-    echo 'firewalld runs with settings that a reload would drop; keep them with `firewall-cmd --runtime-to-permanent` or drop them with `firewall-cmd --reload`, then plan again'
-    return 1
-  fi
-  firewall-cmd --reload
+firewalld_runs() {
+  [ "$(firewall-cmd --state 2>/dev/null)" = running ] && return 0
+  echo 'firewalld does not run any more: plan again'
+  return 1
+}
+# The options that name those of our rules which are in a list, or are not.
+firewalld_options() {
+  listed=$1
+  wanted=$2
+  option=$3
+  shift 3
+  for rule; do
+    if printf '%s\n' "$listed" | grep -Fqx "$rule"; then is=in; else is=out; fi
+    if [ "$is" = "$wanted" ]; then printf '%s=%s\n' "$option" "$rule"; fi
+  done
+}
+# Runs firewall-cmd with each line of its input as one option more; without any it does nothing.
+firewalld_with() {
+  while IFS= read -r line; do
+    set -- "$@" "$line"
+    some=yes
+  done
+  if [ "${some:-}" = yes ]; then firewall-cmd "$@"; fi
 }
 open_firewalld() {
-  if [ "$(firewall-cmd --state 2>/dev/null)" != running ]; then
-    echo 'firewalld does not run any more: plan again'
-    return 1
-  fi
-  if ! firewall-cmd --policy plimsoll --list-rich-rules >/dev/null 2>&1; then
+  if ! now=$(firewall-cmd --policy plimsoll --list-rich-rules 2>/dev/null); then
+    firewalld_runs || return 1
     if ! firewall-cmd --permanent --policy plimsoll --list-rich-rules >/dev/null 2>&1; then
       # Compared before our policy makes the two differ.
-      if [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ]; then firewalld_reload; return 1; fi
+      if [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ]; then
+        echo "firewalld runs with settings that a reload would drop; keep them with \`firewall-cmd --runtime-to-permanent\` or drop them with \`firewall-cmd --reload\`, then plan again"
+        return 1
+      fi
       firewall-cmd --permanent --new-policy plimsoll &&
         firewall-cmd --permanent --policy plimsoll --add-ingress-zone ANY &&
         firewall-cmd --permanent --policy plimsoll --add-egress-zone HOST || return 1
     fi
-    firewalld_reload knows || return 1
+    firewall-cmd --reload || return 1
+    now=$(firewall-cmd --policy plimsoll --list-rich-rules)
   fi
-  firewall-cmd --permanent --policy plimsoll --add-rich-rule "$1" && firewall-cmd --policy plimsoll --add-rich-rule "$1"
+  kept=$(firewall-cmd --permanent --policy plimsoll --list-rich-rules)
+  firewalld_options "$kept" out --add-rich-rule "$@" | firewalld_with --permanent --policy plimsoll || return 1
+  firewalld_options "$now" out --add-rich-rule "$@" | firewalld_with --policy plimsoll
 }
 close_firewalld() {
   [ -e /etc/firewalld/policies/plimsoll.xml ] || return 0
   if [ "$(firewall-cmd --state 2>/dev/null)" != running ]; then
-    firewall-offline-cmd --policy plimsoll --remove-rich-rule "$1" || return 1
+    for rule; do firewall-offline-cmd --policy plimsoll --remove-rich-rule "$rule" || return 1; done
     if [ -z "$(firewall-offline-cmd --policy plimsoll --list-rich-rules)" ]; then
-      firewall-offline-cmd --delete-policy plimsoll
+      firewall-offline-cmd --delete-policy plimsoll || return 1
+      rm -f /etc/firewalld/policies/plimsoll.xml.old
     fi
-    return
+    return 0
   fi
-  if firewall-cmd --policy plimsoll --query-rich-rule "$1" >/dev/null 2>&1; then
-    firewall-cmd --policy plimsoll --remove-rich-rule "$1" || return 1
-  fi
-  if firewall-cmd --permanent --policy plimsoll --query-rich-rule "$1" >/dev/null 2>&1; then
-    firewall-cmd --permanent --policy plimsoll --remove-rich-rule "$1" || return 1
-  fi
-  if [ -z "$(firewall-cmd --permanent --policy plimsoll --list-rich-rules)" ]; then
-    same=no
-    [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ] || same=yes
-    firewall-cmd --permanent --delete-policy plimsoll || return 1
-    rm -f /etc/firewalld/policies/plimsoll.xml.old
-    # An empty policy that still runs does nothing; it goes with the next reload when one would drop settings of others.
-    if [ "$same" = yes ]; then firewall-cmd --reload; fi
-  fi
+  now=$(firewall-cmd --policy plimsoll --list-rich-rules 2>/dev/null)
+  kept=$(firewall-cmd --permanent --policy plimsoll --list-rich-rules)
+  firewalld_options "$now" in --remove-rich-rule "$@" | firewalld_with --policy plimsoll || return 1
+  firewalld_options "$kept" in --remove-rich-rule "$@" | firewalld_with --permanent --policy plimsoll || return 1
+  [ -z "$(firewall-cmd --permanent --policy plimsoll --list-rich-rules)" ] || return 0
+  same=no
+  [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ] || same=yes
+  firewall-cmd --permanent --delete-policy plimsoll || return 1
+  rm -f /etc/firewalld/policies/plimsoll.xml.old
+  # An empty policy that still runs does nothing; where a reload would drop settings of others it goes with the next one.
+  if [ "$same" = yes ]; then firewall-cmd --reload; fi
 }
 expect_firewalld() {
   firewall-cmd --policy plimsoll --query-rich-rule "$1" >/dev/null 2>&1 || moved="${moved:-}the firewalld rule $1 is gone

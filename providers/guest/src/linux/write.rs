@@ -1,10 +1,10 @@
 //! One guest step → one script: compares, writes the record before it makes and after it removes, ends with the facts.
 
 use super::boot::{self, BootLine};
-use super::firewall::{Blocked, Way, command, iptables_words, rule_text, ways};
+use super::firewall::{Blocked, Way, command, firewalld, iptables_words, rule_text, ways};
 use super::script::{compound, facts_functions, here_document, quote};
 use plimsoll_core::apply::GuestOrder;
-use plimsoll_core::model::guest::{EntryKey, GuestRecord, Opening, RecordFact, Touch};
+use plimsoll_core::model::guest::{EntryKey, GuestRecord, RecordFact, Touch};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -95,8 +95,22 @@ pub fn script(order: &GuestOrder<'_>) -> Result<Script, CannotWrite> {
         for command in work.made.iter().flat_map(make) {
             line(&mut body, &command);
         }
+        let by_firewalld = work
+            .made
+            .iter()
+            .filter(|(_, _, ways)| ways.contains(&Way::Firewalld));
+        firewalld_line(
+            &mut body,
+            "open",
+            by_firewalld.map(|(key, address, _)| (key, *address)),
+        );
     }
     if work.after != work.between || work.made.is_empty() {
+        firewalld_line(
+            &mut body,
+            "close",
+            work.gone.iter().map(|(key, address)| (key, *address)),
+        );
         for command in work.gone.iter().flat_map(undo) {
             line(&mut body, &command);
         }
@@ -260,8 +274,29 @@ fn make((key, address, ways): &(EntryKey, IpAddr, Vec<Way>)) -> Vec<String> {
         EntryKey::Address(_) => vec![format!("add_address {}", with_prefix(*address))],
         EntryKey::Firewall(opening) => ways
             .iter()
+            .filter(|way| **way != Way::Firewalld)
             .map(|way| attempt(key, &command("open", way, opening, *address)))
             .collect(),
+    }
+}
+
+/// All rules of firewalld in one command: it is slow to start.
+fn firewalld_line<'a>(
+    body: &mut String,
+    verb: &str,
+    entries: impl Iterator<Item = (&'a EntryKey, IpAddr)>,
+) {
+    let rules: String = entries
+        .filter_map(|(key, address)| match key {
+            EntryKey::Address(_) => None,
+            EntryKey::Firewall(opening) => Some(format!(
+                " {}",
+                quote(&firewalld::rich_rule(opening, address))
+            )),
+        })
+        .collect();
+    if !rules.is_empty() {
+        line(body, &format!("attempt firewall {verb}_firewalld{rules}"));
     }
 }
 
@@ -277,10 +312,9 @@ fn undo((key, address): &(EntryKey, IpAddr)) -> Vec<String> {
         ["ip6tables", "ip6tables-legacy"]
     };
     let words = iptables_words(opening, *address);
-    // ufw and firewalld first: their rules are theirs to take out of the kernel.
+    // ufw first: its rules are its own to take out of the kernel.
     let mut commands = vec![
         command("close", &Way::Ufw, opening, *address),
-        command("close", &Way::Firewalld, opening, *address),
         format!("close_nft {}", quote(&rule_text(opening, *address))),
     ];
     commands.extend(tools.map(|tool| format!("close_iptables {tool} {words}")));

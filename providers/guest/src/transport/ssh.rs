@@ -4,7 +4,6 @@ use super::{Output, Transport, TransportError, feed};
 use async_trait::async_trait;
 use plimsoll_core::model::guest::{Connection, GuestRef};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use tokio::process::Command;
 
 /// What the login shell runs: plain enough to mean the same in sh, bash, dash, BusyBox, zsh and fish. The script itself
@@ -250,7 +249,7 @@ impl Login<'_> {
 /// A `~` at the start: ssh expands it in its files but not behind `-F`, where a shell would have.
 fn at_home(path: &str) -> OsString {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest).into(),
+        (Some(rest), Some(home)) => home.join(rest).into(),
         _ => path.into(),
     }
 }

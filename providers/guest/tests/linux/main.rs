@@ -1,7 +1,15 @@
 //! Scripts run for real, in namespaces that each test makes for itself:
 //! - `writes`: expand, run again, boot, contract, on nftables and without a firewall
+//! - `kinds`: the same life on ufw, iptables (both backends) and firewalld
 //! - `refusals`: cut, late, locked, moved, denied
 
+#![expect(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot run here says so out loud, and one that cannot go on fails"
+)]
+
+mod kinds;
 mod namespace;
 mod refusals;
 mod writes;

@@ -17,6 +17,14 @@ mkdir -p /run/systemd/system /run/lock
 mount -t tmpfs none /var/lib
 mount -t tmpfs none /etc/systemd
 mkdir -p /etc/systemd/system
+for place in /etc/ufw /etc/firewalld; do
+  [ -d $place ] || continue
+  mkdir -p /run/copy
+  cp -r $place/. /run/copy 2>/dev/null || :
+  mount -t tmpfs none $place
+  cp -r /run/copy/. $place
+  rm -rf /run/copy
+done
 ip link set lo up
 echo ready
 exec cat
@@ -116,8 +124,10 @@ impl Namespace {
 
     /// Everything that an undo must bring back.
     pub(crate) fn everything(&self) -> String {
-        self.sh("ip -o addr | sed 's/valid_lft.*//'; nft -s list ruleset 2>/dev/null; iptables-save 2>/dev/null | grep -v '^[#:]'; ip6tables-save 2>/dev/null | grep -v '^[#:]'
-            find /etc/systemd /var/lib /run -type f -o -type l -o -type d | sort; cat /etc/ufw/user.rules /etc/ufw/user6.rules 2>/dev/null; true\n")
+        self.sh("ip -o addr | sed 's/valid_lft.*//'; nft -s list ruleset 2>/dev/null | grep -v '^# Warning'
+            for tool in iptables ip6tables iptables-legacy ip6tables-legacy; do $tool-save 2>/dev/null | sed -e '/^#/d' -e 's/ \\[.*//'; done
+            find /etc/systemd /var/lib /run /etc/firewalld -path /run/dbus -prune -o -print 2>/dev/null | sort
+            cat /etc/ufw/user.rules /etc/ufw/user6.rules /etc/firewalld/policies/* 2>/dev/null; true\n")
     }
 
     /// Sends one step the way `enact` does and returns the facts, or what was refused.
@@ -152,6 +162,25 @@ impl Drop for Namespace {
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
+}
+
+/// Compares what `everything` said and shows only the lines that differ.
+pub(crate) fn assert_same(now: &str, before: &str, why: &str) {
+    let lines = |of: &str, not: &str| {
+        let not: Vec<&str> = not.lines().collect();
+        let only: Vec<String> = of
+            .lines()
+            .filter(|l| !not.contains(l))
+            .map(str::to_owned)
+            .collect();
+        only.join("\n")
+    };
+    assert!(
+        now == before,
+        "{why}\nnow only:\n{}\nbefore only:\n{}",
+        lines(now, before),
+        lines(before, now)
+    );
 }
 
 /// A step as the planner makes it: from the keys to hold and to let go of.

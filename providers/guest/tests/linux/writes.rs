@@ -1,6 +1,6 @@
 //! Expand, run again, boot, contract.
 
-use crate::namespace::{Namespace, Step};
+use crate::namespace::{Namespace, Step, assert_same};
 use plimsoll_core::model::guest::{EntryKey, GuestFacts, RecordFact};
 
 pub(crate) const DROPPING: &str = r#"
@@ -15,6 +15,8 @@ table inet filter {
 	}
 }
 "#;
+
+const FORGET: &str = "nft list ruleset >/run/rules 2>/dev/null && nft flush ruleset && sed /plimsoll/d /run/rules | nft -f -; rm -f /run/rules; true\n";
 
 const ALL: [&str; 8] = [
     "address 65.52.0.1",
@@ -38,7 +40,8 @@ fn assert_held(facts: &GuestFacts, keys: &[&str]) {
     }
 }
 
-fn life(namespace: &Namespace) {
+/// `lose` makes the firewall forget what is only in the kernel, as a reboot does.
+pub(crate) fn life(namespace: &Namespace, lose: &str) {
     namespace.sh("ip addr add 9.9.9.9/32 dev lo; ip addr add 65.52.0.1/24 dev lo\n");
     let before = namespace.everything();
     let facts = namespace.enact(&Step::new(1, &ALL, &[])).unwrap();
@@ -48,14 +51,14 @@ fn life(namespace: &Namespace) {
 
     let facts = namespace.enact(&Step::new(2, &ALL, &[])).unwrap();
     assert_held(&facts, &ALL);
-    assert_eq!(
-        namespace.everything(),
-        after,
-        "a second run changes nothing"
+    assert_same(
+        &namespace.everything(),
+        &after,
+        "a second run changes nothing",
     );
 
-    namespace.sh("ip addr del 65.52.0.1/32 dev lo; ip addr del fd00:f1::1/128 dev lo
-        nft list ruleset >/run/rules 2>/dev/null && nft flush ruleset && sed /plimsoll/d /run/rules | nft -f -; rm -f /run/rules; true\n");
+    namespace.sh("ip addr del 65.52.0.1/32 dev lo; ip addr del fd00:f1::1/128 dev lo\n");
+    namespace.sh(lose);
     let facts = namespace.facts();
     assert!(!facts.state_of(&"address fd00:f1::1".parse().unwrap()).live);
     assert!(
@@ -64,22 +67,22 @@ fn life(namespace: &Namespace) {
             .survives
     );
     namespace.sh("sh /var/lib/plimsoll/boot.sh && sh /var/lib/plimsoll/boot.sh\n");
-    let sorted = |text: &str| {
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        lines.sort();
-        lines
-    };
     // Rules of ours are all accepts, so their order among each other says nothing.
-    assert_eq!(
-        sorted(&namespace.everything()),
-        sorted(&after),
-        "the boot script restores everything, once"
+    let sorted = |text: &str| {
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    };
+    assert_same(
+        &sorted(&namespace.everything()),
+        &sorted(&after),
+        "the boot script restores everything, once",
     );
     assert_held(&namespace.facts(), &ALL);
 
     let facts = namespace.enact(&Step::new(3, &[], &ALL)).unwrap();
     assert_eq!(facts.record, RecordFact::Absent);
-    assert_eq!(namespace.everything(), before, "nothing of ours is left");
+    assert_same(&namespace.everything(), &before, "nothing of ours is left");
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn on_nftables() {
     let Some(namespace) = Namespace::new(DROPPING) else {
         return;
     };
-    life(&namespace);
+    life(&namespace, FORGET);
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn on_nftables_with_a_last_rule_that_rejects_and_a_second_chain() {
     let Some(namespace) = Namespace::new(&rules) else {
         return;
     };
-    life(&namespace);
+    life(&namespace, FORGET);
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn without_a_firewall() {
     let Some(namespace) = Namespace::new("") else {
         return;
     };
-    life(&namespace);
+    life(&namespace, FORGET);
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn an_entry_goes_with_its_last_claim() {
     namespace
         .enact(&Step::new(2, &[], &keys).by("other"))
         .unwrap();
-    assert_eq!(namespace.everything(), before);
+    assert_same(&namespace.everything(), &before, "nothing of ours is left");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn protocols(&mut self, listed: &[Option<Protocol>], equal: bool) {
+    pub(crate) fn only_protocols(&mut self, listed: &[Option<Protocol>], equal: bool) {
         let named = |p: Protocol| listed.contains(&Some(p)) == equal;
         let before = self.protocols.take();
         self.protocols = Some(
@@ -31,20 +31,20 @@ impl Draft {
         );
     }
 
-    pub(crate) fn from_sources(&mut self, networks: Vec<IpNet>) {
+    pub(crate) fn only_sources(&mut self, networks: Vec<IpNet>) {
         self.never |= networks.is_empty();
         // Two conditions on one field: rare, and not worth an intersection.
         self.uncertain |= !self.sources.is_empty();
         self.sources = networks;
     }
 
-    pub(crate) fn to_destinations(&mut self, networks: Vec<IpNet>) {
+    pub(crate) fn only_destinations(&mut self, networks: Vec<IpNet>) {
         self.never |= networks.is_empty();
         self.uncertain |= !self.destinations.is_empty();
         self.destinations = networks;
     }
 
-    pub(crate) fn to_ports(&mut self, ranges: &[(u16, u16)], equal: bool) {
+    pub(crate) fn only_ports(&mut self, ranges: &[(u16, u16)], equal: bool) {
         let ranges = if equal {
             ranges.to_vec()
         } else {

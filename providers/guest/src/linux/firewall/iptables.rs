@@ -110,11 +110,11 @@ fn rule(
         let mut value = || words.next().unwrap_or_default();
         match word {
             "-s" | "--source" => match (network(value()), equal) {
-                (Some(net), true) => draft.from_sources(vec![net]),
+                (Some(net), true) => draft.only_sources(vec![net]),
                 _ => draft.uncertain = true,
             },
             "-d" | "--destination" => match (network(value()), equal) {
-                (Some(net), true) => draft.to_destinations(vec![net]),
+                (Some(net), true) => draft.only_destinations(vec![net]),
                 _ => draft.uncertain = true,
             },
             "-i" | "--in-interface" => match (value(), equal) {
@@ -125,16 +125,18 @@ fn rule(
             },
             "-p" | "--protocol" => match value() {
                 "all" => draft.never |= !equal,
-                name => draft.protocols(&[protocol(name)], equal),
+                name => draft.only_protocols(&[protocol(name)], equal),
             },
             // Naming a match only brings its options.
             "-m" => match value() {
                 "tcp" | "udp" | "comment" | "conntrack" | "state" | "multiport" | "addrtype" => {}
+                // Extension headers of IPv6 that a connection from a load balancer does not carry.
+                "rt" | "frag" | "ah" | "esp" | "hbh" | "dst" | "mh" => draft.never = true,
                 _ => draft.uncertain = true,
             },
             "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
                 match value().split(',').map(ports).collect::<Option<Ranges>>() {
-                    Some(ranges) => draft.to_ports(&ranges, equal),
+                    Some(ranges) => draft.only_ports(&ranges, equal),
                     None => draft.uncertain = true,
                 }
             }
@@ -155,6 +157,7 @@ fn rule(
                 words.next();
                 draft.uncertain = true;
             }
+            "-f" | "--fragment" => draft.never |= equal,
             "--syn" => draft.never |= !equal,
             "-j" | "-g" => {
                 let name = value();

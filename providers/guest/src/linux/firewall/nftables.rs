@@ -251,30 +251,30 @@ impl Reader<'_> {
                     };
                     let networks = networks.into_iter().flatten().collect();
                     match (field, equal) {
-                        ("saddr", true) => draft.from_sources(networks),
-                        ("daddr", true) => draft.to_destinations(networks),
+                        ("saddr", true) => draft.only_sources(networks),
+                        ("daddr", true) => draft.only_destinations(networks),
                         _ => draft.uncertain = true,
                     }
                 }
                 ("tcp" | "udp" | "th", "dport") => {
                     if let Some(protocol) = Protocol::parse(protocol) {
-                        draft.protocols(&[Some(protocol)], true);
+                        draft.only_protocols(&[Some(protocol)], true);
                     }
                     match values.iter().map(|v| ports(v)).collect::<Option<Ranges>>() {
-                        Some(ranges) => draft.to_ports(&ranges, equal),
+                        Some(ranges) => draft.only_ports(&ranges, equal),
                         None => draft.uncertain = true,
                     }
                 }
                 ("ip", "protocol") | ("ip6", "nexthdr") => {
                     draft.family(protocol);
-                    draft.protocols(&protocols(&values), equal);
+                    draft.only_protocols(&protocols_of(&values), equal);
                 }
                 ("tcp", _) => {
-                    draft.protocols(&[Some(Protocol::Tcp)], true);
+                    draft.only_protocols(&[Some(Protocol::Tcp)], true);
                     draft.uncertain = true;
                 }
                 ("udp", _) => {
-                    draft.protocols(&[Some(Protocol::Udp)], true);
+                    draft.only_protocols(&[Some(Protocol::Udp)], true);
                     draft.uncertain = true;
                 }
                 ("icmp" | "icmpv6" | "sctp" | "dccp" | "esp" | "ah" | "udplite" | "igmp", _) => {
@@ -286,7 +286,7 @@ impl Reader<'_> {
         }
         let words: Vec<&str> = values.iter().filter_map(|v| v.as_str()).collect();
         match (word("meta", "key"), word("ct", "key")) {
-            (Some("l4proto"), _) => draft.protocols(&protocols(&values), equal),
+            (Some("l4proto"), _) => draft.only_protocols(&protocols_of(&values), equal),
             (Some("nfproto" | "protocol"), _) => match (words.as_slice(), equal) {
                 (["ipv4" | "ip"], true) | (["ipv6" | "ip6"], false) => draft.family("ip"),
                 (["ipv6" | "ip6"], true) | (["ipv4" | "ip"], false) => draft.family("ip6"),
@@ -306,7 +306,7 @@ impl Reader<'_> {
                 }
             }
             _ if is_tcp_flags(left) => {
-                draft.protocols(&[Some(Protocol::Tcp)], true);
+                draft.only_protocols(&[Some(Protocol::Tcp)], true);
                 draft.opening_flags(left, &words, equal);
             }
             _ => draft.uncertain = true,
@@ -374,7 +374,7 @@ fn ports(value: &Value) -> Option<(u16, u16)> {
 }
 
 /// `None` stands for a protocol that no rule of a load balancer carries.
-fn protocols(values: &[&Value]) -> Vec<Option<Protocol>> {
+fn protocols_of(values: &[&Value]) -> Vec<Option<Protocol>> {
     values
         .iter()
         .map(|value| match (value.as_str(), value.as_u64()) {

@@ -1,6 +1,5 @@
 //! Which chains refuse a packet, and so where a rule of ours must go: never past a refusal that the administrator wrote.
 
-use plimsoll_core::model::Protocol;
 use plimsoll_core::model::guest::{
     Chain, Firewall, FirewallKind, FirewallRule, Opening, Packet, Target, Verdict,
 };
@@ -130,6 +129,16 @@ pub(crate) fn ways(
     for _ in 0..=firewall.base.len() + firewall.other.len() {
         let (by, chain) = match firewall.judge(&packet) {
             Verdict::Admitted { .. } => return Ok(found),
+            // What ufw does by its own rules comes after the rules of its users.
+            Verdict::Unclear { by } if firewall.kind == FirewallKind::Ufw => {
+                let ours = accept(opening, destination);
+                if found.contains(&Way::Ufw) || !append(&mut firewall, ufw_chain(destination), ours)
+                {
+                    return Err(Blocked::Unclear { what, by });
+                }
+                found.push(Way::Ufw);
+                continue;
+            }
             Verdict::Unclear { by } => return Err(Blocked::Unclear { what, by }),
             Verdict::Refused { by, chain, .. } => (by, chain),
         };
@@ -143,13 +152,8 @@ pub(crate) fn ways(
         let opened = match &way {
             Way::Nft { .. } | Way::Iptables { .. } => open(&mut firewall, &chain, &by, ours),
             Way::Ufw => {
-                let user = if destination.is_ipv4() {
-                    "iptables filter ufw-user-input"
-                } else {
-                    "ip6tables filter ufw6-user-input"
-                };
                 // Only what ufw refuses by default may be opened; a rule before is the administrator's deny.
-                is_general(&by) && append(&mut firewall, user, ours)
+                is_general(&by) && append(&mut firewall, ufw_chain(destination), ours)
             }
             Way::Firewalld => is_general(&by) && prepend(&mut firewall, &way.chain(), ours),
         };
@@ -233,6 +237,14 @@ fn open(firewall: &mut Firewall, chain: &str, by: &str, ours: FirewallRule) -> b
             chain.rules.push(ours);
             by.starts_with("policy of ")
         }
+    }
+}
+
+fn ufw_chain(destination: IpAddr) -> &'static str {
+    if destination.is_ipv4() {
+        "iptables filter ufw-user-input"
+    } else {
+        "ip6tables filter ufw6-user-input"
     }
 }
 
