@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Stale,
     Error,
     Interrupted,
+    /// The code of a command that ran in a guest.
+    Passed(u8),
 }
 
 impl Exit {
@@ -33,6 +35,7 @@ impl Exit {
             Self::Locked => 5,
             Self::Partial => 6,
             Self::Interrupted => 130,
+            Self::Passed(code) => code,
         }
     }
 

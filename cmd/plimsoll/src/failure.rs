@@ -1,9 +1,10 @@
 //! What stops a command: what was tried, the chain of causes, and what to do next.
 
 use crate::exit::Exit;
+use crate::view::Told;
 use std::error::Error;
 
-/// Not a problem of the configuration (those are diagnostics): something that stopped the work.
+/// Something that stopped the work.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -12,8 +13,8 @@ pub(crate) struct Failure {
     pub(crate) causes: Vec<String>,
     /// What a person can do; a line that starts with two spaces is a command.
     pub(crate) next: Vec<String>,
-    /// It was shown already, as diagnostics.
-    pub(crate) shown: bool,
+    /// The configuration's own problems, which say everything themselves.
+    pub(crate) told: Option<Box<Told>>,
 }
 
 impl Failure {
@@ -23,14 +24,13 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             next: Vec::new(),
-            shown: false,
+            told: None,
         }
     }
 
-    /// The diagnostics said it all.
-    pub(crate) fn already_shown() -> Self {
+    pub(crate) fn refused(told: Told) -> Self {
         Self {
-            shown: true,
+            told: Some(Box::new(told)),
             ..Self::new("the configuration has errors")
         }
     }
@@ -39,7 +39,11 @@ impl Failure {
     pub(crate) fn because(mut self, error: &dyn Error) -> Self {
         let mut cause = Some(error);
         while let Some(error) = cause {
-            self.causes.push(error.to_string());
+            let text = error.to_string();
+            // Some errors repeat their source; once is enough.
+            if !self.causes.contains(&text) {
+                self.causes.push(text);
+            }
             cause = error.source();
         }
         self

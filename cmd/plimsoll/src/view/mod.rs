@@ -16,8 +16,10 @@ mod shown;
 pub(crate) use look::{Look, Terminal, decide};
 pub(crate) use screen::{say, tell};
 pub(crate) use shown::{
-    Ending, LabGuest, LabStatus, PlanShown, Probe, Reformatted, Told, Valid, View,
+    Applying, Ending, LabAccess, LabGuest, LabStatus, PlanShown, Probe, Reformatted, Told, Valid,
+    View,
 };
+pub(crate) use words::tame;
 
 #[cfg(test)]
 mod golden;

@@ -32,6 +32,7 @@ pub(crate) fn empty() -> Plan {
         lab: true,
         config_digest: digest_of(&json!({})),
         lineage: "lineage".to_owned(),
+        predecessors: [].into(),
         serial: 3,
         run: 4,
         changes: vec![],

@@ -7,7 +7,6 @@ use plimsoll_core::model::Diagnostic;
 use plimsoll_core::plan::{MapRow, Plan};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +22,8 @@ pub(crate) trait View: Send + Sync {
 
     fn valid(&self, valid: &Valid, told: &Told);
     fn plan(&self, shown: &PlanShown<'_>);
+    /// The plan that is about to be applied, before its events.
+    fn proposal(&self, shown: &PlanShown<'_>);
     fn drift(&self, shown: &PlanShown<'_>);
     fn map(&self, rows: &[MapRow], told: &Told);
     fn reformatted(&self, files: &[Reformatted], check: bool);
@@ -82,9 +83,13 @@ pub(crate) struct Ending<'a> {
     pub(crate) done: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
+    /// All steps of the plan, those included that never began.
+    pub(crate) total: usize,
     /// Each target that moved since the plan was made, and what about it moved.
     pub(crate) stale: &'a [(String, Vec<String>)],
     pub(crate) interrupted: bool,
+    /// The state could not be written: what was done last is not in it.
+    pub(crate) state_lost: Option<&'a str>,
     pub(crate) took: Duration,
     pub(crate) exit: Exit,
     /// The command that goes on from here.
@@ -108,12 +113,10 @@ pub(crate) struct Reformatted {
 pub(crate) struct Probe {
     pub(crate) guest: Option<String>,
     /// The destination that the guest saw.
-    pub(crate) seen: Option<SocketAddr>,
+    pub(crate) seen: Option<String>,
     pub(crate) ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) milliseconds: Option<u64>,
 }
 
 /// What other clients need to speak to the lab.
@@ -131,10 +134,12 @@ pub(crate) struct LabAccess {
     pub(crate) endpoint: String,
     pub(crate) token_endpoint: String,
     pub(crate) ca_file: String,
-    pub(crate) subscription_id: String,
-    pub(crate) tenant_id: String,
+    pub(crate) subscription: String,
+    pub(crate) tenant: String,
     pub(crate) client_id: String,
+    /// Worth nothing outside this lab, and other clients need it.
     pub(crate) client_secret: String,
+    pub(crate) faults: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -142,5 +147,8 @@ pub(crate) struct LabGuest {
     pub(crate) name: String,
     pub(crate) os: String,
     pub(crate) running: bool,
+    /// Why it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
     pub(crate) addresses: Vec<String>,
 }

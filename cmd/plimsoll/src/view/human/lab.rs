@@ -20,8 +20,8 @@ pub(super) fn status(status: &LabStatus) -> Page {
         ("endpoint", &access.endpoint),
         ("token endpoint", &access.token_endpoint),
         ("CA file", &access.ca_file),
-        ("subscription", &access.subscription_id),
-        ("tenant", &access.tenant_id),
+        ("subscription", &access.subscription),
+        ("tenant", &access.tenant),
         ("client id", &access.client_id),
     ] {
         page.line(
@@ -38,10 +38,10 @@ pub(super) fn status(status: &LabStatus) -> Page {
         .max()
         .unwrap_or(0);
     for guest in &status.guests {
-        let running = if guest.running {
-            "running"
-        } else {
-            "not running"
+        let running = match (&guest.note, guest.running) {
+            (_, true) => "running",
+            (Some(note), false) => note,
+            (None, false) => "not running",
         };
         page.line(
             Line::plain("  guest ")
@@ -51,6 +51,14 @@ pub(super) fn status(status: &LabStatus) -> Page {
                 .to(40)
                 .hang_here()
                 .put(guest.addresses.join(", ")),
+        );
+    }
+    if !access.faults.is_empty() {
+        page.line(
+            Line::plain("  ")
+                .ink(Ink::Warning, "misbehaves")
+                .to(18)
+                .put(access.faults.join(", ")),
         );
     }
     page
@@ -68,7 +76,7 @@ pub(super) fn probes(destination: &str, probes: &[Probe]) -> Page {
     for probe in probes {
         let guest = probe.guest.clone().unwrap_or_default();
         let detail = if probe.ok {
-            probe.seen.map(|seen| seen.to_string()).unwrap_or_default()
+            probe.seen.clone().unwrap_or_default()
         } else {
             probe
                 .error

@@ -74,6 +74,10 @@ impl View for Human {
         self.say(&plan::page(shown));
     }
 
+    fn proposal(&self, shown: &PlanShown<'_>) {
+        self.plan(shown);
+    }
+
     fn drift(&self, shown: &PlanShown<'_>) {
         self.warn(shown.told);
         self.say(&drift::page(shown));

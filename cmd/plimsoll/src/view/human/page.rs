@@ -194,10 +194,6 @@ impl Page {
         }
     }
 
-    pub(crate) fn append(&mut self, other: Self) {
-        self.lines.extend(other.lines);
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }

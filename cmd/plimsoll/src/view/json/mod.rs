@@ -84,6 +84,13 @@ impl View for Json {
         )));
     }
 
+    fn proposal(&self, shown: &PlanShown<'_>) {
+        let body = plan::body(shown.plan, shown.told);
+        say(&line(
+            &json!({ "type": "plan", "plan": document("plan", body) }),
+        ));
+    }
+
     fn drift(&self, shown: &PlanShown<'_>) {
         say(&pretty(&document(
             "drift",

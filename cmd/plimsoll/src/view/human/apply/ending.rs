@@ -11,10 +11,24 @@ use std::collections::BTreeSet;
 pub(super) fn page(ending: &Ending<'_>, steps: &Steps) -> Page {
     let mut page = Page::default();
     page.line("");
-    let total = ending.done + ending.failed + ending.skipped;
+    if let Some(why) = ending.state_lost {
+        page.line(
+            Line::default()
+                .ink(Ink::Error, "The state could not be written")
+                .put(format!(
+                    ": {why}. The run stopped there; the next plan adopts what it finds."
+                ))
+                .hang(2),
+        );
+    }
+
     if !ending.stale.is_empty() {
         stale(ending, &mut page);
-    } else if ending.failed == 0 && ending.skipped == 0 && !ending.interrupted {
+    } else if ending.failed == 0
+        && ending.skipped == 0
+        && !ending.interrupted
+        && ending.state_lost.is_none()
+    {
         page.line(Ink::Added.line("Applied").put(format!(
             ": {} in {}.",
             words::count(ending.done, "step"),
@@ -39,7 +53,7 @@ pub(super) fn page(ending: &Ending<'_>, steps: &Steps) -> Page {
                 .put(format!(
                     ": {} of {} done.",
                     ending.done,
-                    words::count(total, "step")
+                    words::count(ending.total, "step")
                 ))
                 .hang(2),
         );

@@ -82,7 +82,7 @@ pub(super) fn finished(event: &Event, columns: &Columns) -> Page {
             }
         }
         Event::Skipped { addr, because, .. } => {
-            page.line(head(Ink::Warning, "–", addr, columns).put(format!("not done: {because}")))
+            page.line(head(Ink::Warning, "–", addr, columns).put(format!("not done: {because}")));
         }
         Event::Checking
         | Event::Checked { .. }

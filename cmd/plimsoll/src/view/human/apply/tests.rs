@@ -27,6 +27,8 @@ fn last_words(failed: usize, stale: &[(String, Vec<String>)], steps: &Steps) -> 
         done: if stale.is_empty() { 3 - 2 * failed } else { 0 },
         failed,
         skipped: failed,
+        total: 3,
+        state_lost: None,
         stale,
         interrupted: false,
         took: Duration::from_millis(1500),

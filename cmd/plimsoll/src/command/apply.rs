@@ -1,0 +1,164 @@
+//! `apply`: a saved plan exactly as it is, or plan, ask, apply. Under the state's lock from before it plans.
+
+use super::{approve, saved};
+use crate::args::ApplyArguments;
+use crate::context::{Context, quoted};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::pipeline::{self, Calls, Goal, Loaded, Planned};
+use crate::view::PlanShown;
+use crate::world;
+use plimsoll_core::model::Protocol;
+
+use plimsoll_core::plan::{self, Plan};
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result<Exit, Failure> {
+    let loaded = pipeline::load(context)?;
+    match &arguments.plan {
+        Some(file) => exactly(context, &loaded, file).await,
+        None => {
+            let calls = Calls {
+                again: context.call("apply"),
+                replan: context.call("plan"),
+                next: what_to_try(context, &loaded),
+            };
+            fresh(
+                context,
+                &loaded,
+                Goal::APPLY,
+                "apply",
+                arguments.auto_approve,
+                calls,
+            )
+            .await
+        }
+    }
+}
+
+/// Plan, show, ask, apply: for `apply` and `destroy`.
+pub(crate) async fn fresh(
+    context: &Context,
+    loaded: &Loaded,
+    goal: Goal,
+    operation: &str,
+    auto_approve: bool,
+    calls: Calls,
+) -> Result<Exit, Failure> {
+    let store = pipeline::lock(context, &loaded.configuration, operation)?;
+    let planned = pipeline::plan(context, loaded, goal).await?;
+    let plan = &planned.plan;
+    context.view.proposal(&PlanShown {
+        plan,
+        told: &loaded.told,
+        took: Some(planned.took),
+        next: &[],
+    });
+    if !plan.applyable {
+        return Err(refused(plan));
+    }
+    if plan.steps.is_empty() {
+        return Ok(Exit::Unread.when(!plan.complete));
+    }
+    if !approve::ask(context, plan, auto_approve)? {
+        context.view.note("Nothing was written.");
+        return Ok(Exit::Error);
+    }
+    pipeline::apply(context, &planned, &store, &calls).await
+}
+
+/// The plan is in the file; the configuration only says where Azure and the state are.
+async fn exactly(context: &Context, loaded: &Loaded, file: &Path) -> Result<Exit, Failure> {
+    let plan = saved::read(&context.path(file))?;
+    if plan.lab != context.global.lab {
+        return Err(match plan.lab {
+            true => Failure::new("this plan was made in the lab")
+                .next("Apply it there, with --lab, or make a plan for Azure."),
+            false => Failure::new("this plan was made for Azure, not for the lab")
+                .next("Apply it without --lab, or make a plan in the lab."),
+        });
+    }
+    if !plan.applyable {
+        return Err(refused(&plan));
+    }
+    let configuration = &loaded.configuration;
+    if plan.config_digest != configuration.digest {
+        return Err(Failure::new(
+            "the plan is stale: the configuration or its variables changed since it was made",
+        )
+        .exiting(Exit::Stale)
+        .next("Nothing was written. Give the same variables as for the plan, or plan again:")
+        .next(format!(
+            "  {}",
+            context.call(&format!(
+                "plan --out {}",
+                quoted(&file.display().to_string())
+            ))
+        )));
+    }
+    let store = pipeline::lock(context, configuration, "apply")?;
+    let prior = pipeline::read_state(context, configuration)?;
+    let world = world::build(context, configuration).await?;
+    let planned = Planned {
+        plan,
+
+        prior,
+        world,
+        took: Duration::ZERO,
+    };
+    let calls = Calls {
+        again: context.call(&format!("apply {}", quoted(&file.display().to_string()))),
+        replan: context.call(&format!(
+            "plan --out {}",
+            quoted(&file.display().to_string())
+        )),
+        next: what_to_try(context, loaded),
+    };
+    pipeline::apply(context, &planned, &store, &calls).await
+}
+
+fn refused(plan: &Plan) -> Failure {
+    let failure = Failure::new("this plan may not be applied, so nothing was written");
+    let failure = plan
+        .blocked
+        .iter()
+        .fold(failure, |failure, why| failure.next(why.as_str()));
+    failure.exiting(if plan.complete {
+        Exit::Error
+    } else {
+        Exit::Unread
+    })
+}
+
+/// In the lab, packets; elsewhere, the next look.
+fn what_to_try(context: &Context, loaded: &Loaded) -> Vec<(String, String)> {
+    let drift = ("See whether it stays so".to_owned(), context.call("drift"));
+    if !context.global.lab {
+        return vec![drift];
+    }
+    let rows = plan::map(&loaded.configuration.desired, None);
+    let first = rows
+        .iter()
+        .find_map(|row| Some((row, row.frontend_address?, row.port?)));
+    let Some((row, address, port)) = first else {
+        return vec![drift];
+    };
+    let address = if address.is_ipv6() {
+        format!("[{address}]")
+    } else {
+        address.to_string()
+    };
+    let protocol = if row.protocol == Protocol::Udp {
+        "/udp"
+    } else {
+        ""
+    };
+    vec![
+        (
+            "Send real packets".to_owned(),
+            context.call(&format!("lab probe {address}:{port}{protocol} -n 20")),
+        ),
+        drift,
+    ]
+}

@@ -1,0 +1,36 @@
+//! `destroy`: the way back. Public IP addresses stay unless they are given up by name.
+
+use super::apply;
+use crate::args::DestroyArguments;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::pipeline::{self, Calls, Goal};
+use plimsoll_core::plan::Mode;
+
+pub(crate) async fn run(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Failure> {
+    let loaded = pipeline::load(context)?;
+    let verb = if arguments.release_addresses {
+        "destroy --release-addresses"
+    } else {
+        "destroy"
+    };
+    let calls = Calls {
+        again: context.call(verb),
+        replan: context.call("plan --destroy"),
+        next: Vec::new(),
+    };
+    let goal = Goal {
+        mode: Mode::Destroy,
+        release_addresses: arguments.release_addresses,
+    };
+    apply::fresh(
+        context,
+        &loaded,
+        goal,
+        "destroy",
+        arguments.auto_approve,
+        calls,
+    )
+    .await
+}

@@ -1,0 +1,80 @@
+//! `lab load|arm|fault`: the emulator, spoken to directly.
+
+use super::{failed, lab};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::Path;
+
+pub(super) async fn load(context: &Context, file: &Path) -> Result<Exit, Failure> {
+    let document = read(context, file)?;
+    let ids = lab(context).await?.load(&document).await.map_err(failed)?;
+    context.view.document(&json!(ids));
+    Ok(Exit::Done)
+}
+
+pub(super) async fn run(
+    context: &Context,
+    method: &str,
+    id: &str,
+    body: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let body = body.map(|file| read(context, file)).transpose()?;
+    let method = method.to_ascii_uppercase();
+    let reply = lab(context)
+        .await?
+        .arm(&method, id, body)
+        .await
+        .map_err(failed)?;
+    if let Some(body) = &reply.body {
+        context.view.document(body);
+    }
+    if reply.status < 400 {
+        return Ok(Exit::Done);
+    }
+    context.view.note(&format!(
+        "{method} {id} was answered with status {}.",
+        reply.status
+    ));
+    Ok(Exit::Error)
+}
+
+pub(super) async fn fault(context: &Context, fault: &str) -> Result<Exit, Failure> {
+    let faults = lab(context).await?.fault(fault).await.map_err(failed)?;
+    context.view.note(&if faults.is_empty() {
+        "The emulator behaves.".to_owned()
+    } else {
+        format!(
+            "The emulator misbehaves: {}. `lab fault off` ends it.",
+            faults.join(", ")
+        )
+    });
+    Ok(Exit::Done)
+}
+
+/// JSON from a file, or from standard input.
+fn read(context: &Context, file: &Path) -> Result<Value, Failure> {
+    let text = if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(context.path(file))
+    };
+    let name = if file.as_os_str() == "-" {
+        "standard input".to_owned()
+    } else {
+        context.path(file).display().to_string()
+    };
+    let text = text.map_err(|error| {
+        Failure::new(format!("cannot read {name}"))
+            .because(&error)
+            .next("Paths after -C DIR are seen from that directory.")
+    })?;
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        Failure::new(format!("{name} is not JSON"))
+            .because(&error)
+            .next("An ARM document is JSON, as `az … show` and `lab arm GET` print it.")
+    })
+}

@@ -1,0 +1,36 @@
+//! One file for each verb. A command joins the pipeline's steps and picks the exit code; views do the talking.
+
+mod apply;
+mod approve;
+mod completions;
+mod destroy;
+mod drift;
+mod explain;
+mod fmt;
+mod lab;
+mod map;
+mod plan;
+mod saved;
+mod show;
+mod validate;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Validate => validate::run(context),
+        Command::Plan(arguments) => plan::run(context, &arguments).await,
+        Command::Apply(arguments) => apply::run(context, &arguments).await,
+        Command::Destroy(arguments) => destroy::run(context, &arguments).await,
+        Command::Drift => drift::run(context).await,
+        Command::Show(arguments) => show::run(context, &arguments),
+        Command::Map => map::run(context).await,
+        Command::Fmt(arguments) => fmt::run(context, &arguments),
+        Command::Explain(arguments) => explain::run(context, &arguments),
+        Command::Lab(command) => lab::run(context, command).await,
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}

@@ -1,0 +1,62 @@
+//! `plan`: reads the world, shows what would change, writes nothing but the plan file. Takes no lock.
+
+use super::saved;
+use crate::args::PlanArguments;
+use crate::context::{Context, quoted};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::pipeline::{self, Goal};
+use crate::view::PlanShown;
+use plimsoll_core::plan::{Mode, Plan};
+
+pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<Exit, Failure> {
+    let loaded = pipeline::load(context)?;
+    let goal = Goal {
+        mode: if arguments.destroy {
+            Mode::Destroy
+        } else {
+            Mode::Apply
+        },
+        release_addresses: arguments.release_addresses,
+    };
+    let planned = pipeline::plan(context, &loaded, goal).await?;
+    let plan = &planned.plan;
+    if let Some(out) = &arguments.out {
+        saved::write(plan, &context.path(out))?;
+    }
+    context.view.plan(&PlanShown {
+        plan,
+        told: &loaded.told,
+        took: Some(planned.took),
+        next: &next(context, arguments, plan),
+    });
+    Ok(exit(plan, arguments.detailed_exitcode))
+}
+
+/// Whoever saved the plan wants exactly this one applied.
+fn next(context: &Context, arguments: &PlanArguments, plan: &Plan) -> Vec<(String, String)> {
+    if plan.steps.is_empty() || !plan.applyable {
+        return Vec::new();
+    }
+    let one = match (&arguments.out, arguments.destroy) {
+        (Some(out), _) => (
+            "To apply exactly this",
+            context.call(&format!("apply {}", quoted(&out.display().to_string()))),
+        ),
+        (None, true) if arguments.release_addresses => {
+            ("To destroy", context.call("destroy --release-addresses"))
+        }
+        (None, true) => ("To destroy", context.call("destroy")),
+        (None, false) => ("To apply", context.call("apply")),
+    };
+    vec![(one.0.to_owned(), one.1)]
+}
+
+/// A plan that was made is a success, even one with changes, unless more detail is asked for; one that could not be
+/// made whole says so by its code.
+pub(crate) fn exit(plan: &Plan, detailed: bool) -> Exit {
+    Exit::Different
+        .when(detailed && plan.has_changes())
+        .max(Exit::Unread.when(!plan.complete))
+        .max(Exit::Error.when(plan.complete && !plan.applyable))
+}

@@ -1,0 +1,23 @@
+//! `validate`: the configuration alone, without Azure, guests or state.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::pipeline;
+use crate::view::Valid;
+use plimsoll_core::model::ItemKind;
+
+pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
+    let loaded = pipeline::load(context)?;
+    let desired = &loaded.configuration.desired;
+    let items = desired.load_balancers.values().flat_map(|lb| &lb.items);
+    let valid = Valid {
+        files: loaded.files,
+        public_ips: desired.public_ips.len(),
+        load_balancers: desired.load_balancers.len(),
+        rules: items.filter(|item| item.kind == ItemKind::Rule).count(),
+        guests: desired.guests.len(),
+    };
+    context.view.valid(&valid, &loaded.told);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,263 @@
+//! The pipeline that most commands share: load, observe, plan, apply. Each step is core's; here they are only joined.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::view::{Ending, Told};
+use crate::world::{self, World};
+use crate::{clock, files, inputs, interrupt, sources, who};
+use plimsoll_core::apply::{self, Event, Outcome};
+use plimsoll_core::config::{self, Configuration};
+use plimsoll_core::model::Diagnostic;
+
+use plimsoll_core::plan::{self, Mode, Plan, Question};
+use plimsoll_core::state::{State, StateError};
+use plimsoll_store::{LockedStore, StoreError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A configuration without errors, and what else was said about it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) configuration: Configuration,
+    pub(crate) told: Told,
+    pub(crate) files: usize,
+}
+
+pub(crate) fn load(context: &Context) -> Result<Loaded, Failure> {
+    let inputs = inputs::gather(context)?;
+    let (set, mut told) = sources::gather(context.directory());
+    if set.files.is_empty() {
+        return Err(Failure::refused(told));
+    }
+    let beside = files::Beside {
+        directory: context.directory().to_path_buf(),
+    };
+    let (configuration, diagnostics) = config::load(&set, &inputs, &beside);
+    told.diagnostics.extend(diagnostics);
+    match configuration {
+        Some(configuration) if !told.diagnostics.iter().any(Diagnostic::is_error) => Ok(Loaded {
+            configuration,
+            told,
+            files: set.files.len(),
+        }),
+        Some(_) | None => Err(Failure::refused(told)),
+    }
+}
+
+/// A plan and all that applying it takes.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+
+    pub(crate) prior: Option<State>,
+    pub(crate) world: World,
+    pub(crate) took: Duration,
+}
+
+/// What to plan for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal {
+    pub(crate) mode: Mode,
+    pub(crate) release_addresses: bool,
+}
+
+impl Goal {
+    pub(crate) const APPLY: Self = Self {
+        mode: Mode::Apply,
+        release_addresses: false,
+    };
+}
+
+/// Reads the state and the world, and plans. Under a lock only if the caller holds one.
+pub(crate) async fn plan(
+    context: &Context,
+    loaded: &Loaded,
+    goal: Goal,
+) -> Result<Planned, Failure> {
+    let configuration = &loaded.configuration;
+    let prior = read_state(context, configuration)?;
+    let world = world::build(context, configuration).await?;
+    let started = Instant::now();
+    let wanted = plan::needed(&configuration.desired, prior.as_ref());
+    let observed = apply::observe(&wanted, &world.read_azure, &world.guests).await;
+    let took = started.elapsed();
+    let plan = plan::plan(&Question {
+        configuration,
+        prior: prior.as_ref(),
+        observed: &observed,
+        mode: goal.mode,
+        lab: context.global.lab,
+        now: clock::now(),
+        fresh_lineage: uuid::Uuid::new_v4().to_string(),
+        release_addresses: goal.release_addresses,
+    });
+    Ok(Planned {
+        plan,
+        prior,
+        world,
+        took,
+    })
+}
+
+/// Takes the state's lock, or says who has it.
+pub(crate) fn lock(
+    context: &Context,
+    configuration: &Configuration,
+    operation: &str,
+) -> Result<LockedStore, Failure> {
+    world::store(context, &configuration.settings)
+        .lock(&who::lock(operation))
+        .map_err(|error| of_store(&error))
+}
+
+fn of_store(error: &StoreError) -> Failure {
+    let failure = Failure::of(error);
+    if error.is_locked() {
+        failure.exiting(Exit::Locked)
+    } else {
+        failure
+    }
+}
+
+pub(crate) fn read_state(
+    context: &Context,
+    configuration: &Configuration,
+) -> Result<Option<State>, Failure> {
+    let store = world::store(context, &configuration.settings);
+    let text = store.read().map_err(|error| of_store(&error))?;
+    text.map(|text| State::parse(&text).map_err(|error| of_state(&error, store.path())))
+        .transpose()
+}
+
+/// A state that is not understood is left alone; each kind has its own way out.
+fn of_state(error: &StateError, path: &Path) -> Failure {
+    let failure = Failure::new(format!("cannot use the state {}", path.display())).because(error);
+    let shown = path.display();
+    match error {
+        StateError::Damaged(_) => failure
+            .next("It was not touched. Put its backup in its place:")
+            .next(format!("  cp {shown}.backup {shown}"))
+            .next("or move it away: the next plan then adopts what it finds."),
+        StateError::Newer { .. } => {
+            failure.next("It was not touched. Use the plimsoll that wrote it, or a newer one.")
+        }
+        StateError::Foreign => failure.next(
+            "It was not touched. Set another path in backend \"local\", or move the file away.",
+        ),
+    }
+}
+
+/// Applies a plan under the lock and shows how it goes.
+pub(crate) async fn apply(
+    context: &Context,
+    planned: &Planned,
+    store: &LockedStore,
+    calls: &Calls,
+) -> Result<Exit, Failure> {
+    let plan = &planned.plan;
+    let state = match &planned.prior {
+        Some(state) => state.clone(),
+        None => State::new(plan.deployment.clone(), plan.lineage.clone()),
+    };
+    let clock = clock::SystemClock::start();
+    let world = apply::World {
+        read_azure: &planned.world.read_azure,
+        write_azure: &planned.world.write_azure,
+        read_guests: &planned.world.guests,
+        write_guests: &planned.world.guests,
+        store,
+        clock: &clock,
+    };
+    let shown: Arc<dyn crate::view::Applying> = Arc::from(context.view.applying(plan));
+    let stopping = Arc::clone(&shown);
+    let stop = interrupt::watch(move || stopping.stopping())?;
+    let started = Instant::now();
+    let events = |event: Event| shown.event(&clock::now(), &event);
+    let outcome = apply::run(plan, state, who::writer(), &world, &events, &stop).await;
+    let exit = exit_of(&outcome).max(Exit::Unread.when(!plan.complete));
+    let stale: Vec<(String, Vec<String>)> = outcome
+        .stale
+        .iter()
+        .map(|moved| (moved.target.clone(), moved.what.clone()))
+        .collect();
+    shown.end(&Ending {
+        done: outcome.done,
+        failed: outcome.failed,
+        skipped: outcome.skipped,
+        total: plan.steps.len(),
+        stale: &stale,
+        interrupted: outcome.interrupted,
+        state_lost: outcome.state_lost.as_deref(),
+        took: started.elapsed(),
+        exit,
+        again: &calls.again,
+        replan: &calls.replan,
+        next: &calls.next,
+    });
+    Ok(exit)
+}
+
+/// The commands that the last words name.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls {
+    pub(crate) again: String,
+    pub(crate) replan: String,
+    pub(crate) next: Vec<(String, String)>,
+}
+
+fn exit_of(outcome: &Outcome) -> Exit {
+    let broken = outcome.failed > 0 || outcome.skipped > 0;
+    Exit::Stale
+        .when(!outcome.stale.is_empty())
+        .max(Exit::Partial.when(broken && outcome.done > 0))
+        .max(Exit::Error.when(broken && outcome.done == 0))
+        .max(Exit::Error.when(outcome.state_lost.is_some()))
+        .max(Exit::Interrupted.when(outcome.interrupted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_core::apply::Moved;
+
+    fn outcome(done: usize, failed: usize, stale: bool) -> Outcome {
+        let moved = Moved {
+            target: "load_balancer.web".into(),
+            what: vec![],
+        };
+        Outcome {
+            done,
+            failed,
+            skipped: 0,
+            stale: if stale { vec![moved] } else { vec![] },
+            interrupted: false,
+            state_lost: None,
+            state: State::new("d", "l"),
+        }
+    }
+
+    #[test]
+    fn how_an_apply_ends_is_how_the_program_ends() {
+        assert_eq!(exit_of(&outcome(3, 0, false)), Exit::Done);
+        assert_eq!(exit_of(&outcome(2, 1, false)), Exit::Partial);
+        assert_eq!(exit_of(&outcome(0, 1, false)), Exit::Error);
+        assert_eq!(exit_of(&outcome(0, 0, true)), Exit::Stale);
+        assert_eq!(exit_of(&outcome(1, 1, true)), Exit::Stale);
+        let interrupted = Outcome {
+            interrupted: true,
+            ..outcome(1, 0, false)
+        };
+        assert_eq!(exit_of(&interrupted), Exit::Interrupted);
+    }
+
+    #[test]
+    fn a_damaged_state_names_itself_and_its_backup() {
+        let error = State::parse("{\"format").unwrap_err();
+        let failure = of_state(&error, Path::new("web.json"));
+        assert_eq!(failure.exit, Exit::Error);
+        assert!(failure.message.contains("web.json"));
+        assert!(failure.next.iter().any(|n| n.contains("web.json.backup")));
+    }
+}

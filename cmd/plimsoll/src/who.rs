@@ -1,0 +1,72 @@
+//! Who is running this: for the lock that another runner finds, and for the state's last writer.
+
+use plimsoll_core::state::Writer;
+use plimsoll_store::LockInfo;
+
+pub(crate) fn lock(operation: &str) -> LockInfo {
+    LockInfo {
+        who: name(&|name| std::env::var(name).ok()),
+        at: crate::clock::now(),
+        pid: std::process::id(),
+        operation: operation.to_owned(),
+    }
+}
+
+pub(crate) fn writer() -> Writer {
+    let read = |name: &str| std::env::var(name).ok();
+    Writer {
+        at: crate::clock::now(),
+        by: name(&read),
+        plimsoll_version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: commit(&read),
+    }
+}
+
+/// A pipeline's run where there is one, or else `user@host`.
+fn name(read: &dyn Fn(&str) -> Option<String>) -> String {
+    let read = |name: &str| read(name).filter(|value| !value.is_empty());
+    if let (Some(repository), Some(run)) = (read("GITHUB_REPOSITORY"), read("GITHUB_RUN_ID")) {
+        return format!("GitHub Actions {repository} run {run}");
+    }
+    if let (Some(project), Some(build)) = (read("SYSTEM_TEAMPROJECT"), read("BUILD_BUILDID")) {
+        return format!("Azure Pipelines {project} build {build}");
+    }
+    let user = read("USER")
+        .or_else(|| read("LOGNAME"))
+        .or_else(|| read("USERNAME"));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| read("HOSTNAME"))
+        .or_else(|| read("COMPUTERNAME"));
+    let user = user.unwrap_or_else(|| "someone".to_owned());
+    match host.as_deref().map(str::trim) {
+        Some(host) if !host.is_empty() => format!("{user}@{host}"),
+        _ => user,
+    }
+}
+
+fn commit(read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    ["GITHUB_SHA", "BUILD_SOURCEVERSION", "CI_COMMIT_SHA"]
+        .iter()
+        .find_map(|name| read(name))
+        .filter(|commit| !commit.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_names_its_run() {
+        let read = |name: &str| match name {
+            "GITHUB_REPOSITORY" => Some("o/r".to_owned()),
+            "GITHUB_RUN_ID" => Some("7".to_owned()),
+            "USER" => Some("runner".to_owned()),
+            "GITHUB_SHA" => Some("abc".to_owned()),
+            _ => None,
+        };
+        assert_eq!(name(&read), "GitHub Actions o/r run 7");
+        assert_eq!(commit(&read).as_deref(), Some("abc"));
+        assert!(name(&|_| None).starts_with("someone"));
+    }
+}

@@ -1,0 +1,167 @@
+//! The concrete world behind core's traits: Azure or the lab, guests, and where the state is kept. Nothing else names them.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::lab_seed;
+use crate::view::tell;
+use plimsoll_azure::{Client, ClientSecret, Endpoint, Reader, Writer};
+use plimsoll_core::apply::Progress;
+use plimsoll_core::config::{Backend, Configuration, Settings};
+use plimsoll_guest::transport::CommandTransport;
+use plimsoll_guest::{Guests, Limits};
+use plimsoll_lab::Lab;
+use plimsoll_store::LocalStore;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Azure and guests, each as a handle that reads and one that writes.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) read_azure: Reader,
+    pub(crate) write_azure: Writer,
+    pub(crate) guests: Guests,
+}
+
+pub(crate) async fn build(
+    context: &Context,
+    configuration: &Configuration,
+) -> Result<World, Failure> {
+    if context.global.lab {
+        let lab = seeded_lab(context, configuration).await?;
+        in_lab(&lab)
+    } else {
+        in_azure(&configuration.settings)
+    }
+}
+
+/// The lab of this directory, started if it is not up, with all that the configuration refers to.
+pub(crate) async fn seeded_lab(
+    context: &Context,
+    configuration: &Configuration,
+) -> Result<Lab, Failure> {
+    let lab = started_lab(context.directory(), None).await?;
+    let seed = lab_seed::seed(configuration).map_err(|error| Failure::of(&error))?;
+    lab.seed(&seed).await.map_err(|error| Failure::of(&error))?;
+    Ok(lab)
+}
+
+pub(crate) async fn started_lab(directory: &Path, port: Option<u16>) -> Result<Lab, Failure> {
+    if let Some(lab) = Lab::attach(directory) {
+        return Ok(lab);
+    }
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::new("cannot find this program to start the lab with").because(&error)
+    })?;
+    let options = plimsoll_lab::client::StartOptions { port, idle: None };
+    Lab::ensure_up_with(directory, &program, &options)
+        .await
+        .map_err(|error| Failure::of(&error))
+}
+
+fn in_lab(lab: &Lab) -> Result<World, Failure> {
+    let authority = lab.ca_pem().map_err(|error| Failure::of(&error))?;
+    let authority = String::from_utf8_lossy(&authority).into_owned();
+    let endpoint =
+        Endpoint::custom(lab.endpoint(), Some(authority)).map_err(|e| Failure::of(&e))?;
+    let credentials = lab.credentials();
+    let secret = ClientSecret {
+        tenant_id: credentials.tenant,
+        client_id: credentials.client_id,
+        client_secret: credentials.client_secret,
+    };
+    let credential = secret
+        .sign_in(&endpoint)
+        .map_err(|error| Failure::of(&error))?;
+    let client = Client::new(endpoint, credential).map_err(|error| Failure::of(&error))?;
+    let lab = lab.clone();
+    let enter = CommandTransport::new(move |guest| {
+        lab.exec_command(
+            &lab_seed::guest_name(&guest.addr),
+            &["sh".to_owned(), "-s".to_owned()],
+        )
+        .map_err(|error| error.to_string())
+    });
+    Ok(World {
+        read_azure: Reader::new(client.clone(), Arc::new(Talk::default())),
+        write_azure: Writer::new(client),
+        guests: Guests::new(Limits::default()).instead(Box::new(enter)),
+    })
+}
+
+fn in_azure(settings: &Settings) -> Result<World, Failure> {
+    let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let endpoint = endpoint(settings, &read)?;
+    // The provider block is nearer than the environment.
+    let environment = |name: &str| match (name, &settings.tenant_id) {
+        ("ARM_TENANT_ID" | "AZURE_TENANT_ID", Some(tenant)) => Some(tenant.clone()),
+        _ => read(name),
+    };
+    let credential = plimsoll_azure::sign_in(&environment, &endpoint).map_err(|error| {
+        Failure::of(&error)
+            .next("Sign in with the Azure CLI (az login), or give a service principal in ARM_CLIENT_ID, ARM_CLIENT_SECRET and ARM_TENANT_ID.")
+    })?;
+    let client = Client::new(endpoint, credential).map_err(|error| Failure::of(&error))?;
+    Ok(World {
+        read_azure: Reader::new(client.clone(), Arc::new(Talk::default())),
+        write_azure: Writer::new(client),
+        guests: Guests::new(Limits::default()),
+    })
+}
+
+/// The configuration's endpoint, or `ARM_ENVIRONMENT` as in azurerm: the name of a cloud, or an https address.
+fn endpoint(
+    settings: &Settings,
+    read: &dyn Fn(&str) -> Option<String>,
+) -> Result<Endpoint, Failure> {
+    let name = settings
+        .endpoint
+        .clone()
+        .or_else(|| read("ARM_ENVIRONMENT"));
+    let Some(name) = name else {
+        return Ok(Endpoint::public());
+    };
+    if !name.contains("://") {
+        return Endpoint::cloud(&name).map_err(|error| Failure::of(&error));
+    }
+    let authority = match read("PLIMSOLL_CA_FILE") {
+        None => None,
+        Some(path) => Some(std::fs::read_to_string(&path).map_err(|error| {
+            Failure::new(format!("cannot read the certificate authority {path}"))
+                .because(&error)
+                .next("PLIMSOLL_CA_FILE names a PEM file.")
+        })?),
+    };
+    Endpoint::custom(&name, authority).map_err(|error| Failure::of(&error))
+}
+
+/// Where the state is: the lab's own place, or the backend's.
+pub(crate) fn state_path(context: &Context, settings: &Settings) -> PathBuf {
+    if context.global.lab {
+        return context.path(Path::new(".plimsoll/lab/state.json"));
+    }
+    match &settings.backend {
+        Backend::Local { path } => context.path(Path::new(path)),
+    }
+}
+
+pub(crate) fn store(context: &Context, settings: &Settings) -> LocalStore {
+    LocalStore::new(state_path(context, settings))
+}
+
+/// Tells on standard error why reading takes long, each thing once.
+#[derive(Debug, Default)]
+struct Talk {
+    last: Mutex<Option<String>>,
+}
+
+impl Progress for Talk {
+    fn operation(&self, _url: &str) {}
+
+    fn note(&self, text: &str) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_deref() != Some(text) {
+            tell(&format!("{}\n", crate::view::tame(text)));
+            *last = Some(text.to_owned());
+        }
+    }
+}
