@@ -265,7 +265,11 @@ fn meaning(body: &hcl::edit::structure::Body) -> Vec<String> {
                 vec![format!("{} = {value:?}", attribute.key.as_str())]
             }
             hcl::edit::structure::Structure::Block(block) => {
-                let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+                let labels: Vec<&str> = block
+                    .labels
+                    .iter()
+                    .map(hcl::edit::structure::BlockLabel::as_str)
+                    .collect();
                 [format!("{} {labels:?}", block.ident.as_str())]
                     .into_iter()
                     .chain(meaning(&block.body))

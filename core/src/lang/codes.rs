@@ -75,8 +75,6 @@ codes! {
          elements do; objects into maps and back.";
     INVALID_ARITHMETIC = "PL0028", "operation without a result",
         "The calculation has no sensible value, such as zero divided by zero.";
-    INVALID_SPLAT = "PL0029", "invalid splat",
-        "The elements are known only after apply, or are not of a kind that a splat can go through.";
 }
 
 #[cfg(test)]

@@ -8,8 +8,16 @@ use std::sync::Arc;
 
 /// Converts a value to a type; where the type leaves something open (`any`), the value decides.
 ///
-/// The error is a sentence's part that names the place within the value: `attribute "port": a number is required`.
+/// The error is a sentence's part that names the place within the value: `attribute "port": a number is required`. About
+/// a sensitive value it says no more than what is required.
 pub fn convert(value: &Value, ty: &Type) -> Result<Value, String> {
+    match convert_openly(value, ty) {
+        Err(_) if value.is_sensitive() => Err(format!("{} required", ty.friendly())),
+        result => result,
+    }
+}
+
+fn convert_openly(value: &Value, ty: &Type) -> Result<Value, String> {
     let converted = match ty {
         Type::Any => return Ok(value.clone()),
         _ if value.is_null() => Value::null_of(ty.clone()),

@@ -148,6 +148,9 @@ fn check_count(function: &Function, given: usize, span: &Span) -> Result<(), Vec
 }
 
 fn run(function: &Function, arguments: Vec<Argument>, span: &Span, env: &Env<'_>) -> Outcome {
+    let secret = arguments
+        .iter()
+        .any(|argument| argument.value.contains_sensitive());
     let mut problems = Vec::new();
     let mut values = Vec::with_capacity(arguments.len());
     let mut sensitive = false;
@@ -195,7 +198,7 @@ fn run(function: &Function, arguments: Vec<Argument>, span: &Span, env: &Env<'_>
     };
     result
         .map(|result| result.marked_if(sensitive))
-        .map_err(|failure| vec![report(function, failure, &spans, span, sensitive)])
+        .map_err(|failure| vec![report(function, failure, &spans, span, secret)])
 }
 
 /// Converts an argument to what the parameter takes.
@@ -218,11 +221,11 @@ fn report(
     failure: Failure,
     spans: &[Span],
     span: &Span,
-    sensitive: bool,
+    secret: bool,
 ) -> Diagnostic {
     // What a function says about a secret could tell it.
     let hide = |message: String| {
-        if sensitive {
+        if secret {
             "the reason is not shown, because it could tell a secret".to_owned()
         } else {
             message

@@ -156,6 +156,11 @@ pub(super) fn conditional(conditional: &Conditional, env: &Env<'_>) -> Outcome {
         (Some(true), Err(problems), _) | (Some(false), _, Err(problems)) => return Err(problems),
         (_, yes, no) => both(yes, no)?,
     };
+    // What stands for something else is chosen, not converted: two frontends need not look alike.
+    let stand = yes.reference().is_some() && no.reference().is_some();
+    if let Some(truth) = condition.as_bool().filter(|_| stand) {
+        return Ok(if truth { yes } else { no }.marked_if(condition.is_sensitive()));
+    }
     let ty = result_type(&yes, &no).ok_or_else(|| {
         vec![
             problem(

@@ -217,6 +217,9 @@ pub(super) fn attribute(object: &Value, name: &str, span: &Span) -> Outcome {
 
 fn no_attribute(object: &Value, name: &str, span: &Span) -> Diagnostic {
     let unsupported = |label: String| problem(codes::UNSUPPORTED_ATTRIBUTE, span.clone(), label);
+    if object.is_sensitive() {
+        return unsupported(format!("this has no attribute `{name}`"));
+    }
     let ty = object.ty();
     let known: Vec<&str> = match (&ty, object.entries()) {
         (_, Some(entries)) => entries.keys().map(|key| &**key).collect(),
@@ -248,6 +251,21 @@ fn no_attribute(object: &Value, name: &str, span: &Span) -> Diagnostic {
 pub(super) fn index(collection: &Value, key: &Value, span: &Span) -> Outcome {
     let invalid = |label: String| vec![problem(codes::INVALID_INDEX, span.clone(), label)];
     let sensitive = collection.is_sensitive() || key.is_sensitive();
+    if sensitive {
+        // Neither the key nor what it was looked for in may be told.
+        let found = index(
+            &collection.unmarked_shallow(),
+            &key.unmarked_shallow(),
+            span,
+        );
+        let hidden = |_| {
+            invalid(
+                "this does not select anything; why is not shown, because it is sensitive"
+                    .to_owned(),
+            )
+        };
+        return found.map(Value::sensitive).map_err(hidden);
+    }
     if collection.is_null() {
         let label = "the value before it is null, so it has no elements";
         return Err(vec![problem(codes::NULL_VALUE, span.clone(), label)]);
@@ -299,7 +317,7 @@ pub(super) fn index(collection: &Value, key: &Value, span: &Span) -> Outcome {
             )));
         }
     };
-    Ok(found.marked_if(sensitive))
+    Ok(found)
 }
 
 /// What an index does to a value, found without building the type of a large object.
