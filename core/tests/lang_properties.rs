@@ -209,6 +209,33 @@ fn check(problems: &[Diagnostic], source: &str) {
     }
 }
 
+#[test]
+fn what_the_parser_lets_through_does_not_overflow_the_stack() {
+    let nested = |open: &str, close: &str, levels: usize| {
+        format!("{}1{}", open.repeat(levels), close.repeat(levels))
+    };
+    for levels in [60, 63, 64, 65, 5000] {
+        for (open, close) in [
+            ("[", "]"),
+            ("(", ")"),
+            ("[for x in [1] : ", "]"),
+            ("\"${", "}\""),
+            ("true ? 1 : ", ""),
+            ("flatten([", "])"),
+            ("-", ""),
+        ] {
+            let source = nested(open, close, levels);
+            _ = evaluate(&source);
+            _ = lang::format(&format!("a = {source}\n"));
+        }
+    }
+    for operators in [127, 128, 129, 5000] {
+        _ = evaluate(&format!("1{}", " + 1".repeat(operators)));
+    }
+    _ = lang::format(&nested("a {\n", "\n}", 5000));
+    _ = evaluate(&format!("jsondecode(\"{}\")", "[".repeat(5000)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -16,14 +16,14 @@ use std::sync::Arc;
 
 /// Parses a file.
 pub fn parse_body(source: &str, file: &Arc<str>) -> Result<Body, Diagnostic> {
-    let source = without_mark(source);
-    parser::parse_body(&source).map_err(|error| explain(&error, &source, file))
+    let text = without_mark(source);
+    parser::parse_body(&text).map_err(|error| beside_mark(explain(&error, &text, file), source))
 }
 
 /// Parses a single expression, such as the value given to a variable on the command line.
 pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Diagnostic> {
-    let source = without_mark(source);
-    let text = without_comment(&source);
+    let clean = without_mark(source);
+    let text = without_comment(&clean);
     let indent = text.len() - text.trim_start().len();
     // The parser takes no space before an expression. Parentheses in the place of the first space keep all spans, and are
     // taken off again.
@@ -31,7 +31,8 @@ pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Dia
         0 => Cow::Borrowed(text),
         _ => Cow::Owned(format!("({}{})", " ".repeat(indent - 1), text.trim_start())),
     };
-    let expr = parser::parse_expr(&text).map_err(|error| explain(&error, &source, file))?;
+    let expr = parser::parse_expr(&text)
+        .map_err(|error| beside_mark(explain(&error, &clean, file), source))?;
     Ok(match expr {
         Expression::Parenthesis(inner) if indent > 0 => inner.into_inner(),
         other => other,
@@ -53,6 +54,16 @@ fn without_mark(source: &str) -> Cow<'_, str> {
         Some(rest) => Cow::Owned(format!("   {rest}")),
         None => Cow::Borrowed(source),
     }
+}
+
+/// Moves what points into a byte order mark behind it: no one can show a part of a character.
+fn beside_mark(mut diagnostic: Diagnostic, source: &str) -> Diagnostic {
+    let mark = source.len() - source.strip_prefix('\u{feff}').unwrap_or(source).len();
+    for label in &mut diagnostic.labels {
+        label.span.start = label.span.start.max(mark);
+        label.span.end = label.span.end.max(mark);
+    }
+    diagnostic
 }
 
 /// The text up to the end of the last token that means something.
@@ -122,21 +133,20 @@ fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
         return invalid(at, "the line should end here")
             .note("A block holds one attribute or one block a line; a block on one line holds one attribute at most.");
     }
-    if rest.trim().is_empty() && !message.starts_with("invalid expression") {
-        return invalid(at, &format!("the text ends too early; {}", plain(message)));
+    // The parser lists all that can begin an expression.
+    if message.starts_with("invalid expression") {
+        return invalid(at, "an expression should begin here");
+    }
+    if rest.trim().is_empty() {
+        let expected = message
+            .strip_prefix("unexpected token")
+            .map_or_else(|| format!("; {message}"), str::to_owned);
+        return invalid(at, &format!("the text ends too early{expected}"));
     }
     if message == "unexpected token" {
         return invalid(at, "nothing can stand here that begins like this");
     }
-    invalid(at, &plain(message))
-}
-
-/// The parser's list of what it expects, shortened where it is all that can begin an expression.
-fn plain(message: &str) -> String {
-    if message.starts_with("invalid expression") {
-        return "an expression should begin here".to_owned();
-    }
-    message.to_owned()
+    invalid(at, message)
 }
 
 /// What is opened and never closed: the parser reports it far from where the mistake is.
