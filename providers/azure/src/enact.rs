@@ -18,8 +18,8 @@ use serde_json::Value;
 /// a lost answer or a superseded operation. Whoever keeps losing that often competes with another writer.
 const ROUNDS: u32 = 5;
 
-/// How often a read after a finished write may still show the old state: 0.2 s, 0.4 s … about 23 s in all.
-const LATE_READS: u32 = 8;
+/// How often a read after a finished write may still show the old state: 0.2 s, 0.4 s … 13 s in all.
+const LATE_READS: u32 = 6;
 
 /// A handle that writes.
 #[derive(Clone, Debug)]
@@ -193,6 +193,7 @@ impl Writer {
                 Some(_) | None if still_old && look < LATE_READS => {
                     tokio::time::sleep(until_next_look(look)).await;
                 }
+                Some(_) | None if still_old => return Err(came_to_nothing(id)),
                 Some(_) | None => return Err(stored_otherwise(id, &wrong)),
             }
         }
@@ -206,12 +207,7 @@ impl Writer {
             }
             tokio::time::sleep(until_next_look(look)).await;
         }
-        Err(WorldError::Unavailable {
-            message: format!(
-                "{}: Azure said that it was deleted, but it is still there; run the same command again",
-                target(id)
-            ),
-        })
+        Err(came_to_nothing(id))
     }
 
     /// Whether a NIC holds these memberships once the write is over, with the same patience for late reads.
@@ -236,7 +232,7 @@ impl Writer {
                 return Ok(read);
             }
             if look >= LATE_READS {
-                return Err(stored_otherwise(id, &["its pool memberships".to_owned()]));
+                return Err(came_to_nothing(id));
             }
             tokio::time::sleep(until_next_look(look)).await;
         }
@@ -392,6 +388,16 @@ fn stored_otherwise(id: &ArmId, wrong: &[String]) -> WorldError {
             "{}: Azure stored something else than was sent ({}); look at it in the portal, then make a new plan",
             target(id),
             wrong.join(", ")
+        ),
+    }
+}
+
+/// Azure reported success and everything is as before: someone else's write won, without a word.
+fn came_to_nothing(id: &ArmId) -> WorldError {
+    WorldError::Unavailable {
+        message: format!(
+            "{}: Azure said that it was done, but it is as before; see whether something else writes to it, then run the same command again",
+            target(id)
         ),
     }
 }

@@ -144,6 +144,16 @@ impl Refusal {
         ]) {
             return Meaning::Busy;
         }
+        if self.status == 0
+            && self.says(&[
+                "InternalServerError",
+                "NetworkingInternalOperationError",
+                "OperationTimedOut",
+                "Canceled",
+            ])
+        {
+            return Meaning::ServerFault;
+        }
         match self.status {
             412 => Meaning::EtagMoved,
             400 if self.says(&["PreconditionHeaderNotSupported", "HeaderNotSupported"])
@@ -211,7 +221,9 @@ impl Refusal {
                 )
             }
             Meaning::Throttled | Meaning::Busy | Meaning::Superseded | Meaning::ServerFault => {
-                Some("run the same command again in a few minutes".to_owned())
+                Some(
+                    "run the same command again in a few minutes, it goes on from there".to_owned(),
+                )
             }
             Meaning::EtagMoved => {
                 Some("something else is writing to it; make a new plan".to_owned())
@@ -246,12 +258,13 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: Azure answered", self.request)?;
+        // The error of an operation has no status; who asked is said by whoever shows it.
         if self.status != 0 {
-            write!(f, " {}", self.status)?;
+            write!(f, "{}: Azure answered {}", self.request, self.status)?;
         }
+        let separator = if self.status == 0 { "" } else { " " };
         if !self.code.is_empty() {
-            write!(f, " {}", self.code)?;
+            write!(f, "{separator}{}", self.code)?;
         }
         if !self.message.is_empty() {
             write!(f, ": {}", self.message.trim())?;
@@ -403,7 +416,7 @@ mod tests {
         assert_eq!(refusal.meaning(), Meaning::ServerFault);
         assert_eq!(
             refusal.to_string(),
-            "GET x: Azure answered 502: <html>Bad gateway</html> — run the same command again in a few minutes [correlation id c1]"
+            "GET x: Azure answered 502: <html>Bad gateway</html> — run the same command again in a few minutes, it goes on from there [correlation id c1]"
         );
     }
 }

@@ -7,9 +7,18 @@ mod fake;
 /// What is sent to write, and what becomes of it when something moves, breaks or comes late.
 #[cfg(test)]
 mod enact;
+/// The whole way over TLS, against the lab.
+#[cfg(test)]
+mod lab;
 /// There, not there, or not readable.
 #[cfg(test)]
 mod observe;
 /// Recorded traffic of real Azure goes through without loss and without false differences.
 #[cfg(test)]
 mod recordings;
+/// Which requests the sign-in methods of pipelines send.
+#[cfg(test)]
+mod sign_in;
+/// What a GET says and what the PUT after it carries.
+#[cfg(test)]
+mod wire;

@@ -293,7 +293,7 @@ fn load_balancer_part(array: &str, properties: &mut Value, original: &Value) {
         }
         // A rule for a range of ports shows 0.
         "inboundNatRules" if properties["frontendPort"] == 0 => {
-            remove(properties, &["frontendPort"])
+            remove(properties, &["frontendPort"]);
         }
         // Two names for one list.
         "loadBalancingRules" => {
