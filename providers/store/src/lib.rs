@@ -1,10 +1,11 @@
-//! Where plimsoll keeps its state. So far a local file; the shape of the errors and of [`LockInfo`] is that of any place
-//! that can be locked, so that a blob under a lease can stand beside it.
+//! Where plimsoll keeps its state: a local file so far. A blob under a lease can stand beside it, behind the same trait.
 
 mod error;
 mod local;
 mod lock;
+mod state_store;
 
 pub use error::StoreError;
 pub use local::{LocalStore, LockedStore};
 pub use lock::LockInfo;
+pub use state_store::{HeldState, StateStore};

@@ -1,7 +1,7 @@
 //! The local store: what it promises about reading, locking, writing and losing races.
 
 use plimsoll_core::state::State;
-use plimsoll_store::{LocalStore, LockInfo, StoreError};
+use plimsoll_store::{LocalStore, LockInfo, StateStore, StoreError};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -205,4 +205,22 @@ async fn the_engine_saves_through_its_trait() {
     keep.save(&state(1).text()).await.unwrap();
     assert_eq!(store.read().unwrap(), Some(state(1).text()));
     assert!(keep.save("not json").await.is_err());
+}
+
+#[tokio::test]
+async fn it_stands_behind_the_trait_of_all_stores() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Box<dyn StateStore> = Box::new(LocalStore::new(folder.path().join("state.json")));
+    assert!(store.place().ends_with("state.json"));
+    let held = store.lock(&info()).await.unwrap();
+    assert!(
+        store
+            .lock(&info())
+            .await
+            .is_err_and(|error| error.is_locked())
+    );
+    held.save(&state(1).text()).await.unwrap();
+    assert_eq!(held.read().await.unwrap(), Some(state(1).text()));
+    drop(held);
+    store.lock(&info()).await.unwrap();
 }
