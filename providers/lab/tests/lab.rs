@@ -189,6 +189,34 @@ fn changing_rules_disturbs_nobody_else() {
 }
 
 #[test]
+fn packets_follow_when_the_operation_has_finished() {
+    let Some(session) = Session::start("operation") else {
+        return;
+    };
+    session.load_example();
+    for guest in ["vm1", "vm2"] {
+        session.sh(guest, OPEN);
+        session.sh(
+            guest,
+            "nft insert rule inet filter input tcp dport 9001 accept",
+        );
+    }
+    session.wait_for_probes(2);
+    session.block(session.lab().fault("slow=3s")).unwrap();
+    session.put_rules(&[("fresh", 9001, 9001, "Tcp", true)]);
+    // A GET shows the rule already; packets are dropped until the operation has ended.
+    assert!(!session.probe(9001, Protocol::Tcp, 1)[0].ok);
+    assert!(session.probe(80, Protocol::Tcp, 5).iter().all(|it| it.ok));
+    let begun = Instant::now();
+    while !session.probe(9001, Protocol::Tcp, 1)[0].ok {
+        assert!(
+            begun.elapsed() < Duration::from_secs(15),
+            "the rule goes live"
+        );
+    }
+}
+
+#[test]
 fn two_labs_run_side_by_side_and_the_host_stays_as_it_was() {
     let before = host();
     {
@@ -231,6 +259,10 @@ fn a_lab_starts_once_ends_when_idle_and_leaves_a_stale_file_behind_harmlessly() 
         );
         std::thread::sleep(Duration::from_millis(200));
     }
+    // It has told everybody off by now, and still cleans up.
+    let lock = std::fs::File::open(session.lab().layout().daemon_lock()).unwrap();
+    lock.lock_shared().unwrap();
+    drop(lock);
     // As a killed daemon leaves it.
     std::fs::write(session.lab().layout().lab_file(), session.stale_file()).unwrap();
     assert!(Lab::attach(&directory).is_none());

@@ -9,22 +9,27 @@ use std::time::{Duration, Instant};
 
 use plimsoll_lab::Lab;
 use plimsoll_lab::agent::ProbeOrder;
-use plimsoll_lab::seed::{Port, Protocol, SeedIpConfiguration, SeedNetworkInterface};
-use serde_json::{Value, json};
+use plimsoll_lab::seed::{Port, Protocol};
 use session::{Session, program};
 
-/// An internal load balancer with one HA-ports rule in front of `vm1`'s second NIC, and an IPv6 rule.
-fn load_appliance(session: &Session) {
-    let balancer = session.id("loadBalancers", "appliance");
-    let child =
-        |collection: &str, name: &str| json!({ "id": format!("{balancer}/{collection}/{name}") });
-    let rule = |name: &str, pool: &str, protocol: &str, frontend: u16, backend: u16| {
-        json!({ "name": name, "properties": {
+#[cfg(test)]
+mod appliance {
+    use plimsoll_lab::seed::{Port, Protocol, SeedIpConfiguration, SeedNetworkInterface};
+    use serde_json::json;
+
+    use super::session::Session;
+
+    /// An internal load balancer with one HA-ports rule in front of `vm1`'s second NIC, and an IPv6 rule.
+    pub(super) fn load_appliance(session: &Session) {
+        let balancer = session.id("loadBalancers", "appliance");
+        let child = |collection: &str, name: &str| json!({ "id": format!("{balancer}/{collection}/{name}") });
+        let rule = |name: &str, pool: &str, protocol: &str, frontend: u16, backend: u16| {
+            json!({ "name": name, "properties": {
             "frontendIPConfiguration": child("frontendIPConfigurations", name),
             "backendAddressPool": child("backendAddressPools", pool),
             "protocol": protocol, "frontendPort": frontend, "backendPort": backend, "enableFloatingIP": true }})
-    };
-    let document = json!({ "id": balancer, "name": "appliance", "type": "Microsoft.Network/loadBalancers",
+        };
+        let document = json!({ "id": &balancer, "name": "appliance", "type": "Microsoft.Network/loadBalancers",
         "location": "westeurope", "sku": { "name": "Standard" }, "properties": {
             "frontendIPConfigurations": [
                 { "name": "ha", "properties": { "privateIPAddress": "10.0.0.100", "privateIPAllocationMethod": "Static" } },
@@ -32,55 +37,56 @@ fn load_appliance(session: &Session) {
             ],
             "backendAddressPools": [{ "name": "second", "properties": {} }, { "name": "six", "properties": {} }],
             "loadBalancingRules": [rule("ha", "second", "All", 0, 0), rule("six", "six", "Tcp", 80, 8080)] } });
-    session.block(async {
-        session.lab().load(&document).await.unwrap();
-        for (nic, configuration, pool) in [
-            ("vm1-second", "ipconfig1", "second"),
-            ("vm2-nic", "ipconfig-v6", "six"),
-        ] {
-            let id = session.id("networkInterfaces", nic);
-            let mut nic = session
-                .lab()
-                .arm("GET", &format!("{id}?api-version=2024-05-01"), None)
-                .await
-                .unwrap()
-                .body
-                .unwrap();
-            for found in nic["properties"]["ipConfigurations"]
-                .as_array_mut()
-                .unwrap()
-            {
-                if found["name"] == Value::from(configuration) {
-                    found["properties"]["loadBalancerBackendAddressPools"] =
-                        json!([child("backendAddressPools", pool)]);
+        session.block(async {
+            session.lab().load(&document).await.unwrap();
+            for (nic, configuration, pool) in [
+                ("vm1-second", "ipconfig1", "second"),
+                ("vm2-nic", "ipconfig-v6", "six"),
+            ] {
+                let id = session.id("networkInterfaces", nic);
+                let mut nic = session
+                    .lab()
+                    .arm("GET", &format!("{id}?api-version=2024-05-01"), None)
+                    .await
+                    .unwrap()
+                    .body
+                    .unwrap();
+                for found in nic["properties"]["ipConfigurations"]
+                    .as_array_mut()
+                    .unwrap()
+                {
+                    if found["name"].as_str() == Some(configuration) {
+                        found["properties"]["loadBalancerBackendAddressPools"] =
+                            json!([child("backendAddressPools", pool)]);
+                    }
                 }
+                session.lab().load(&nic).await.unwrap();
             }
-            session.lab().load(&nic).await.unwrap();
-        }
-    });
-}
-
-fn with_more_interfaces(session: &Session) {
-    let mut seed = session.seed();
-    let configuration = |name: &str| SeedIpConfiguration {
-        name: name.into(),
-        address: None,
-    };
-    seed.guests[0]
-        .network_interfaces
-        .push(SeedNetworkInterface {
-            id: session.id("networkInterfaces", "vm1-second"),
-            ip_configurations: vec![configuration("ipconfig1")],
         });
-    // HA ports say no port; the configuration does.
-    seed.guests[0].listen = vec![Port {
-        protocol: Protocol::Tcp,
-        port: 7000,
-    }];
-    seed.guests[1].network_interfaces[0]
-        .ip_configurations
-        .push(configuration("ipconfig-v6"));
-    session.block(session.lab().seed(&seed)).unwrap();
+    }
+
+    pub(super) fn with_more_interfaces(session: &Session) {
+        let mut seed = session.seed();
+        let configuration = |name: &str| SeedIpConfiguration {
+            name: name.into(),
+            address: None,
+        };
+        seed.guests[0]
+            .network_interfaces
+            .push(SeedNetworkInterface {
+                id: session.id("networkInterfaces", "vm1-second"),
+                ip_configurations: vec![configuration("ipconfig1")],
+            });
+        // HA ports say no port; the configuration does.
+        seed.guests[0].listen = vec![Port {
+            protocol: Protocol::Tcp,
+            port: 7000,
+        }];
+        seed.guests[1].network_interfaces[0]
+            .ip_configurations
+            .push(configuration("ipconfig-v6"));
+        session.block(session.lab().seed(&seed)).unwrap();
+    }
 }
 
 #[test]
@@ -88,14 +94,14 @@ fn ha_ports_second_nics_and_ipv6() {
     let Some(session) = Session::start("appliance") else {
         return;
     };
-    with_more_interfaces(&session);
+    appliance::with_more_interfaces(&session);
     let status = session.status();
     assert_eq!(
         status.guests[0].boots, 1,
         "a NIC is attached to the running guest"
     );
     assert_eq!(status.guests[0].nics[1][0].to_string(), "10.0.0.13");
-    load_appliance(&session);
+    appliance::load_appliance(&session);
     session.sh("vm1", "ip -o addr show dev eth1 | grep -q 10.0.0.13
 ip addr add 10.0.0.100/32 dev lo; nft insert rule inet filter input iifname eth1 ip daddr 10.0.0.100 accept");
     session.sh("vm2", "ip addr add fd00:f1::1/128 dev lo; nft insert rule inet filter input ip6 daddr fd00:f1::1 tcp dport 8080 accept");

@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::scripts::GuestScripts;
 use super::world::{GuestStatus, World};
 use crate::agent::ProbeOrder;
-use crate::arm::{ArmRequest, Method, Store};
+use crate::arm::{ArmRequest, Method, RunScript as _, Store};
 use crate::layout::Layout;
 use crate::seed::Seed;
 
@@ -249,6 +250,15 @@ async fn arm(State(control): State<Arc<Control>>, Json(order): Json<ArmOrder>) -
     let answer = control
         .store
         .answer(&ArmRequest::new(method, &order.id, order.body.as_ref()));
+    if let Some((operation, request)) = answer.script {
+        let control = Arc::clone(&control);
+        tokio::spawn(async move {
+            let outcome = GuestScripts(Arc::clone(&control.world)).run(request).await;
+            if let Err(error) = control.store.finish_script(&operation, &outcome) {
+                super::log(&crate::error::chain(&error));
+            }
+        });
+    }
     let headers: BTreeMap<&str, &String> = answer
         .headers
         .iter()

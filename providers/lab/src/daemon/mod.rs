@@ -5,6 +5,7 @@
 
 mod agent_link;
 mod control;
+mod delivered;
 mod run;
 mod scripts;
 mod world;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::control::{self, Control};
+use super::delivered::Delivered;
 use super::log;
 use super::scripts::GuestScripts;
 use super::world::{Documents, World};
@@ -151,11 +152,15 @@ fn listen(port: Option<u16>) -> Result<TcpListener, LabError> {
 /// Reprograms the fabric whenever the documents, the guests or the members' health changed.
 async fn keep_in_step(world: Arc<World>, store: Store) {
     let mut changes = store.subscribe();
+    let mut load_balancers = Delivered::default();
+    let mut network_interfaces = Delivered::default();
     loop {
         changes.mark_unchanged();
         let documents = Documents {
-            load_balancers: store.documents("Microsoft.Network/loadBalancers"),
-            network_interfaces: store.documents("Microsoft.Network/networkInterfaces"),
+            load_balancers: load_balancers
+                .settle(store.documents("Microsoft.Network/loadBalancers")),
+            network_interfaces: network_interfaces
+                .settle(store.documents("Microsoft.Network/networkInterfaces")),
             public_ips: store.documents("Microsoft.Network/publicIPAddresses"),
         };
         if let Err(error) = world.reprogram(&documents).await {

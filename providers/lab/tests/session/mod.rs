@@ -12,6 +12,9 @@ use plimsoll_lab::{Lab, namespaces};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+/// Name, frontend port, backend port, protocol, floating.
+pub(crate) type Rule<'a> = (&'a str, u16, u16, &'a str, bool);
+
 pub(crate) struct Session {
     runtime: Runtime,
     directory: tempfile::TempDir,
@@ -157,8 +160,8 @@ impl Session {
         });
     }
 
-    /// The example's load balancer with further rules: name, frontend port, backend port, protocol, floating.
-    pub(crate) async fn load_rules(&self, more: &[(&str, u16, u16, &str, bool)]) {
+    /// The example's load balancer with further rules.
+    pub(crate) fn load_balancer(&self, more: &[Rule<'_>]) -> Value {
         let balancer = self.id("loadBalancers", "web");
         let child = |collection: &str, name: &str| json!({ "id": format!("{balancer}/{collection}/{name}") });
         let example = [
@@ -179,15 +182,28 @@ impl Session {
                     "backendPort": backend_port, "enableFloatingIP": floating, "idleTimeoutInMinutes": 4 }})
             })
             .collect();
-        let document = json!({ "id": balancer, "name": "web", "type": "Microsoft.Network/loadBalancers",
+        json!({ "id": &balancer, "name": "web", "type": "Microsoft.Network/loadBalancers",
             "location": "westeurope", "sku": { "name": "Standard", "tier": "Regional" }, "properties": {
-                "frontendIPConfigurations": [{ "name": "green", "properties": {
+                "frontendIPConfigurations": [{ "id": child("frontendIPConfigurations", "green")["id"], "name": "green", "properties": {
                     "privateIPAllocationMethod": "Dynamic",
                     "publicIPAddress": { "id": self.id("publicIPAddresses", "green") } } }],
                 "backendAddressPools": [{ "name": "vms", "properties": {} }],
                 "probes": [{ "name": "alive", "properties": { "protocol": "Tcp", "port": 9000, "intervalInSeconds": 5, "numberOfProbes": 2 } }],
-                "loadBalancingRules": rules, "inboundNatRules": [], "outboundRules": [] } });
-        self.lab.load(&document).await.unwrap();
+                "loadBalancingRules": rules, "inboundNatRules": [], "outboundRules": [] } })
+    }
+
+    pub(crate) async fn load_rules(&self, more: &[Rule<'_>]) {
+        self.lab.load(&self.load_balancer(more)).await.unwrap();
+    }
+
+    /// Writes it as a client would, with an operation that takes its time.
+    pub(crate) fn put_rules(&self, more: &[Rule<'_>]) {
+        let id = versioned(&self.id("loadBalancers", "web"));
+        let document = self.load_balancer(more);
+        let reply = self
+            .block(self.lab.arm("PUT", &id, Some(document)))
+            .unwrap();
+        assert!((200..300).contains(&reply.status), "{reply:?}");
     }
 
     pub(crate) fn probe(&self, port: u16, protocol: Protocol, count: u32) -> Vec<ProbeAnswer> {
