@@ -21,6 +21,7 @@ export PATH LC_ALL
 status=0
 ";
 const FOOT: &str = "exit \"$status\"\n";
+const OR_FAILED: &str = " || status=1";
 const MARK: &str = " # plimsoll: ";
 const DIGEST: &str = "# sha256 ";
 
@@ -84,7 +85,8 @@ pub(crate) fn text(lines: &[BootLine]) -> String {
         text += include_str!("iptables.sh");
     }
     for BootLine { key, command } in lines {
-        writeln!(text, "{command} || status=1{MARK}{key}").expect("a String takes everything");
+        let or_failed = if command == ":" { "" } else { OR_FAILED };
+        writeln!(text, "{command}{or_failed}{MARK}{key}").expect("a String takes everything");
     }
     text += FOOT;
     let digest = digest(&text);
@@ -107,7 +109,7 @@ fn lines(boot: &str) -> Option<Vec<(EntryKey, String)>> {
     Some(
         marked
             .filter_map(|(command, key)| {
-                let command = command.strip_suffix(" || status=1")?;
+                let command = command.strip_suffix(OR_FAILED).unwrap_or(command);
                 Some((key.parse().ok()?, command.to_owned()))
             })
             .collect(),

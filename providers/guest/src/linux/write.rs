@@ -69,12 +69,7 @@ pub fn script(order: &GuestOrder<'_>) -> Result<Script, CannotWrite> {
             init: order.facts.init.clone(),
         });
     }
-    let mut body = String::from(facts_functions());
-    body += include_str!("apply.sh");
-    body += include_str!("nftables.sh");
-    body += include_str!("iptables.sh");
-    body += include_str!("ufw.sh");
-    body += include_str!("firewalld.sh");
+    let mut body = String::new();
     let mut accepted = vec![before_digest, digest(&work.between), digest(&work.after)];
     accepted.dedup();
     for digest in &mut accepted {
@@ -117,8 +112,21 @@ pub fn script(order: &GuestOrder<'_>) -> Result<Script, CannotWrite> {
         keep(&mut body, order, &work.after);
     }
     body += "print_facts\n";
+    let mut text = format!("{}{}", facts_functions(), include_str!("apply.sh"));
+    for (functions, tool) in [
+        (include_str!("nftables.sh"), "_nft "),
+        (include_str!("iptables.sh"), "_iptables "),
+        (include_str!("ufw.sh"), "_ufw "),
+        (include_str!("firewalld.sh"), "_firewalld "),
+    ] {
+        // A reader is shown only what this script uses.
+        if body.contains(tool) {
+            text += functions;
+        }
+    }
+    text += &body;
     Ok(Script {
-        text: compound(&about(order), &body),
+        text: compound(&about(order), &text),
         record_after: work.after,
     })
 }

@@ -122,6 +122,33 @@ impl Namespace {
         })
     }
 
+    /// A client behind a link of its own, so that packets come from outside.
+    pub(crate) fn join_client(&self) {
+        self.sh("set -e
+            ip netns add client
+            ip link add in0 type veth peer name out0 netns client
+            ip link set in0 addrgenmode none up
+            ip addr add 203.0.113.1/24 dev in0
+            ip -6 addr add fd20::1/64 dev in0 nodad
+            # Without a link-local address nobody asks for a neighbour on behalf of an address on lo.
+            ip -6 addr add fe80::1/64 dev in0 nodad
+            ip -n client link set out0 up
+            ip -n client addr add 203.0.113.9/24 dev out0
+            ip -n client -6 addr add fd20::9/64 dev out0 nodad
+            ip -n client -6 addr add fe80::9/64 dev out0 nodad
+            ip -n client route add default via 203.0.113.1
+            ip -n client -6 route add default via fd20::1\n");
+    }
+
+    /// Whether a connection gets through to a port on which nobody listens: only what the firewall admits is refused by
+    /// the guest itself.
+    pub(crate) fn arrives(&self, address: &str, port: u16) -> bool {
+        let attempt = format!(
+            "LC_ALL=C ip netns exec client timeout 2 bash -c ': </dev/tcp/{address}/{port}' 2>&1 | grep -q 'Connection refused'\n"
+        );
+        self.run("sh", &attempt).status.success()
+    }
+
     /// Everything that an undo must bring back.
     pub(crate) fn everything(&self) -> String {
         self.sh("ip -o addr | sed 's/valid_lft.*//'; nft -s list ruleset 2>/dev/null | grep -v '^# Warning'

@@ -43,9 +43,23 @@ fn assert_held(facts: &GuestFacts, keys: &[&str]) {
 /// `lose` makes the firewall forget what is only in the kernel, as a reboot does.
 pub(crate) fn life(namespace: &Namespace, lose: &str) {
     namespace.sh("ip addr add 9.9.9.9/32 dev lo; ip addr add 65.52.0.1/24 dev lo\n");
+    namespace.join_client();
     let before = namespace.everything();
+    assert!(!namespace.arrives("fd00:f1::1", 80));
     let facts = namespace.enact(&Step::new(1, &ALL, &[])).unwrap();
     assert_held(&facts, &ALL);
+    for (address, port) in [("65.52.0.1", 80), ("65.52.0.1", 4444), ("fd00:f1::1", 80)] {
+        assert!(
+            namespace.arrives(address, port),
+            "{address} {port}\n{}",
+            namespace.everything()
+        );
+    }
+    let other_port = "firewall tcp port 81 to fd00:f1::1".parse().unwrap();
+    assert_eq!(
+        namespace.arrives("fd00:f1::1", 81),
+        facts.state_of(&other_port).live
+    );
     let after = namespace.everything();
     assert!(!after.contains("injected"), "{after}");
 
@@ -79,6 +93,9 @@ pub(crate) fn life(namespace: &Namespace, lose: &str) {
         "the boot script restores everything, once",
     );
     assert_held(&namespace.facts(), &ALL);
+    for address in ["65.52.0.1", "fd00:f1::1"] {
+        assert!(namespace.arrives(address, 80), "{address}\n{}", namespace.everything());
+    }
 
     let facts = namespace.enact(&Step::new(3, &[], &ALL)).unwrap();
     assert_eq!(facts.record, RecordFact::Absent);
