@@ -5,7 +5,7 @@
 //! parser's business, and count as they are.
 
 use super::codes;
-use super::fmt::{Kind, tokens};
+use super::fmt::{Kind, Token, tokens};
 use crate::model::{Diagnostic, Span};
 use hcl::edit::expr::Expression;
 use hcl::edit::parser::{self, Error};
@@ -129,6 +129,15 @@ fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
             "",
         );
     }
+    if message.starts_with("invalid object item") {
+        return invalid(at, "a comma or a line end separates the items of an object");
+    }
+    if message == "expected `]`" {
+        return invalid(at, "a comma or the closing bracket should stand here");
+    }
+    if message.starts_with("expected `)`") && !rest.trim().is_empty() {
+        return invalid(at, "a comma or the closing parenthesis should stand here");
+    }
     if message.contains("newline") && !before.is_empty() {
         return invalid(at, "the line should end here")
             .note("A block holds one attribute or one block a line; a block on one line holds one attribute at most.");
@@ -151,36 +160,77 @@ fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
 
 /// What is opened and never closed: the parser reports it far from where the mistake is.
 fn unfinished(source: &str, invalid: &dyn Fn(usize, &str) -> Diagnostic) -> Option<Diagnostic> {
-    let mut quotes: Vec<usize> = Vec::new();
-    let mut heredoc: Option<(usize, String)> = None;
-    for token in tokens(source, 0) {
+    let tokens = tokens(source, 0);
+    // Strings, heredocs and interpolations, the innermost last; and the `if` and `for` directives within them.
+    let mut open: Vec<&Token<'_>> = Vec::new();
+    let mut directives: Vec<(&Token<'_>, usize)> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
         match token.kind {
-            Kind::OpenQuote => quotes.push(token.at),
-            Kind::CloseQuote => _ = quotes.pop(),
+            Kind::OpenQuote | Kind::OpenHeredoc | Kind::OpenInterpolation => open.push(token),
+            Kind::OpenDirective => {
+                open.push(token);
+                match tokens.get(index + 1).map(|word| &*word.text) {
+                    Some("if" | "for") => directives.push((token, open.len())),
+                    Some("endif" | "endfor") => _ = directives.pop(),
+                    _ => {}
+                }
+            }
+            Kind::CloseTemplate => _ = open.pop(),
+            Kind::CloseQuote | Kind::CloseHeredoc => {
+                if let Some((directive, depth)) = directives.last()
+                    && *depth > open.len()
+                {
+                    let label = "this directive has no end within its string";
+                    return Some(
+                        invalid(directive.at, label).help("end it with %{ endif } or %{ endfor }"),
+                    );
+                }
+                open.pop();
+            }
             Kind::QuotedText if token.text.contains('\n') => {
-                let open = quotes.last().copied().unwrap_or(token.at);
-                return Some(
-                    invalid(open, "this string has no closing quote on its line")
-                        .help("close it with `\"`; a line end within a string is written \\n, and long texts are heredocs (<<EOT)"),
-                );
+                return open
+                    .iter()
+                    .rev()
+                    .find(|opened| is_template(opened))
+                    .or(open.last())
+                    .map(|opened| never_closed(opened, invalid));
             }
-            Kind::OpenHeredoc => {
-                heredoc = Some((
-                    token.at,
-                    token.text.trim_start_matches(['<', '-']).trim().to_owned(),
-                ));
+            Kind::Comment if token.text.starts_with("/*") && !token.text.ends_with("*/") => {
+                return Some(invalid(token.at, "this comment has no end").help("end it with */"));
             }
-            Kind::CloseHeredoc => heredoc = None,
+            Kind::Dot
+                if matches!(
+                    tokens.get(index + 1).map(|next| next.kind),
+                    None | Some(Kind::Newline)
+                ) =>
+            {
+                return Some(invalid(token.at, "a name should follow this dot"));
+            }
             _ => {}
         }
     }
-    if let Some((open, delimiter)) = heredoc {
-        return Some(invalid(open, "this heredoc has no end").help(format!(
-            "end it with a line that holds nothing but {delimiter}"
-        )));
+    open.iter()
+        .rev()
+        .find(|opened| is_template(opened))
+        .or(open.first())
+        .map(|opened| never_closed(opened, invalid))
+}
+
+fn is_template(token: &Token<'_>) -> bool {
+    matches!(token.kind, Kind::OpenInterpolation | Kind::OpenDirective)
+}
+
+fn never_closed(opened: &Token<'_>, invalid: &dyn Fn(usize, &str) -> Diagnostic) -> Diagnostic {
+    match opened.kind {
+        Kind::OpenHeredoc => {
+            let delimiter = opened.text.trim_start_matches(['<', '-']).trim();
+            invalid(opened.at, "this heredoc has no end").help(format!("end it with a line that holds nothing but {delimiter}"))
+        }
+        Kind::OpenQuote => invalid(opened.at, "this string has no closing quote on its line").help(
+            "close it with `\"`; a line end within a string is written \\n, and long texts are heredocs (<<EOT)",
+        ),
+        _ => invalid(opened.at, "this has no closing brace within its string").help("close it with `}`; to mean the characters themselves, write $${ or %%{"),
     }
-    let open = quotes.first()?;
-    Some(invalid(*open, "this string has no closing quote").help("close it with `\"`"))
 }
 
 /// Where the parser stopped. At the end of the text it answers the place before.
@@ -248,6 +298,29 @@ mod tests {
         );
         assert_eq!(fails("a = [1,\n").0, 8..8);
         assert_eq!(fails("a = \n").1, "an expression should begin here");
+        assert_eq!(
+            fails("a = \"${x\"\n"),
+            (5..6, "this has no closing brace within its string".into())
+        );
+        assert_eq!(
+            fails("a = \"%{ if x }y\"\n"),
+            (5..6, "this directive has no end within its string".into())
+        );
+        assert_eq!(
+            fails("a = var.\n"),
+            (7..8, "a name should follow this dot".into())
+        );
+        assert_eq!(
+            fails("a = [1 2]\n"),
+            (
+                7..8,
+                "a comma or the closing bracket should stand here".into()
+            )
+        );
+        assert_eq!(
+            fails("/* x\na = 1\n"),
+            (0..1, "this comment has no end".into())
+        );
         assert_eq!(fails("a = \"\\x\"\n").1, "this is not an escape sequence");
         let deep = format!("a = {}1{}\n", "[".repeat(3000), "]".repeat(3000));
         assert!(fails(&deep).1.contains("nested too deeply"));

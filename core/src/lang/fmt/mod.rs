@@ -7,7 +7,7 @@ mod layout;
 mod rewrite;
 mod tokens;
 
-pub(crate) use tokens::{Kind, tokens};
+pub(crate) use tokens::{Kind, Token, tokens};
 
 use super::parse::parse_body;
 use crate::model::Diagnostic;
