@@ -1,5 +1,7 @@
 //! The main job against a simulated world: plan, apply, drift, heal, contract, destroy.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
 mod world;
 
 use plimsoll_core::model::Protocol;

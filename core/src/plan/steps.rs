@@ -587,12 +587,13 @@ fn records(draft: &mut Draft, work: &Work<'_>) {
     }
     for plan in work.guests {
         let mut record = Vec::new();
+        // Any other step of the guest records the guest itself.
+        let silent = plan.ensure.is_empty()
+            && plan.release.is_empty()
+            && plan.joins.is_empty()
+            && plan.leaves.is_empty();
         if plan.declared && plan.ensure.is_empty() {
-            if plan.change.action != Action::NoOp && plan.joins.is_empty() && plan.leaves.is_empty()
-            {
-                record.extend(guest_edits(plan));
-            }
-            if !plan.record.is_empty() && record.is_empty() {
+            if (silent && plan.change.action != Action::NoOp) || !plan.record.is_empty() {
                 record.extend(guest_edits(plan));
             }
             record.extend(plan.record.iter().cloned());

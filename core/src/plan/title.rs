@@ -31,10 +31,34 @@ fn address_source(address: &crate::model::Where) -> String {
     }
 }
 
+/// A few entries by name, many by count.
 fn entries(touches: &[Touch]) -> String {
-    let mut words: Vec<String> = touches.iter().map(|t| entry(&t.key)).collect();
-    words.dedup();
-    words.join(", ")
+    const NAMED: usize = 3;
+    if touches.len() <= NAMED {
+        return touches
+            .iter()
+            .map(|t| entry(&t.key))
+            .collect::<Vec<_>>()
+            .join(", ");
+    }
+    let addresses = touches
+        .iter()
+        .filter(|t| matches!(t.key, EntryKey::Address(_)))
+        .count();
+    let counted = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{count} {many}")),
+    };
+    let words = [
+        counted(addresses, "address", "addresses"),
+        counted(touches.len() - addresses, "firewall rule", "firewall rules"),
+    ];
+    words
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 pub fn gain(touches: &[Touch]) -> String {

@@ -16,7 +16,7 @@ pub fn traffic(
 ) -> Vec<Traffic> {
     let mut all = Vec::new();
     for plan in plans.iter().filter(|p| p.writes()) {
-        let Some(step) = last_write(steps, &plan.id) else {
+        let Some(write) = last_write(steps, &plan.id) else {
             continue;
         };
         let mut names: Vec<&str> = Vec::new();
@@ -31,7 +31,13 @@ pub fn traffic(
             }
         }
         for name in names {
-            all.extend(of_rule(plan, guests, name, step, public));
+            all.extend(of_rule(
+                plan,
+                guests,
+                name,
+                &Moments { steps, write },
+                public,
+            ));
         }
     }
     all.sort_by_key(|t| match t.effect {
@@ -41,6 +47,41 @@ pub fn traffic(
         Effect::NotInterrupted => 3,
     });
     all
+}
+
+/// When things happen to the rules of one load balancer.
+struct Moments<'a> {
+    steps: &'a [Step],
+    /// The write (or the deletion) of the load balancer itself.
+    write: StepId,
+}
+
+impl Moments<'_> {
+    fn memberships(&self, rule: &Rule<'_>, join: bool) -> impl Iterator<Item = StepId> {
+        let pools: Vec<ArmId> = rule.pools().collect();
+        self.steps
+            .iter()
+            .filter(move |step| match &step.action {
+                StepAction::PutNetworkInterface { edits, .. } => edits
+                    .iter()
+                    .any(|e| e.join == join && pools.contains(&e.pool)),
+                _ => false,
+            })
+            .map(|step| step.id)
+    }
+
+    /// A rule serves once it is written and the first member is in its pool.
+    fn begins(&self, rule: &Rule<'_>, has_members: bool) -> StepId {
+        let first = self.memberships(rule, true).min().filter(|_| !has_members);
+        first.map_or(self.write, |joined| joined.max(self.write))
+    }
+
+    /// A rule ends when it is deleted, or before that when its members leave.
+    fn ends(&self, rule: &Rule<'_>) -> StepId {
+        self.memberships(rule, false)
+            .min()
+            .map_or(self.write, |left| left.min(self.write))
+    }
 }
 
 fn last_write(steps: &[Step], id: &ArmId) -> Option<StepId> {
@@ -61,7 +102,7 @@ fn of_rule(
     plan: &LoadBalancerPlan,
     guests: &[GuestPlan],
     name: &str,
-    step: StepId,
+    moments: &Moments<'_>,
     public: &PublicAddresses,
 ) -> Option<Traffic> {
     let before = plan
@@ -86,8 +127,18 @@ fn of_rule(
         .filter(|g| g.unreadable.is_none() && !g.gone && g.blocked.is_empty())
         .count();
     let effect = match (before, after) {
-        (None, Some(_)) => Effect::Begins { after: step, ready },
-        (Some(_), None) => Effect::Ends { after: step },
+        (None, Some(_)) => {
+            let already =
+                |lb: &LoadBalancer| rule.pools().any(|p| !lb.members_of(p.name()).is_empty());
+            let has_members = plan.observed.as_ref().is_some_and(already);
+            Effect::Begins {
+                after: moments.begins(&rule, has_members),
+                ready,
+            }
+        }
+        (Some(_), None) => Effect::Ends {
+            after: moments.ends(&rule),
+        },
         (Some(before), Some(after)) => {
             let changed = diff(
                 ItemKind::Rule.attributes(),
@@ -123,7 +174,7 @@ fn of_rule(
                 Effect::NotInterrupted
             } else {
                 Effect::Changes {
-                    after: step,
+                    after: moments.write,
                     what: words.join(", "),
                 }
             }
