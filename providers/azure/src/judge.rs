@@ -106,17 +106,8 @@ impl Whole for PublicIp {
         Self::fingerprint(self)
     }
 
-    fn without_known_additions(mut self) -> Self {
-        forget(&mut self.rest, "ddosSettings", &|value| {
-            value["protectionMode"] == "VirtualNetworkInherited"
-        });
-        if self
-            .rest
-            .get("sku")
-            .is_some_and(|sku| sku["tier"] == "Regional")
-        {
-            self.rest.shift_remove("sku");
-        }
+    /// None: reading a public IP address leaves them out already.
+    fn without_known_additions(self) -> Self {
         self
     }
 

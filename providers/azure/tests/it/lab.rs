@@ -76,6 +76,7 @@ impl Lab {
         let mut lb = LoadBalancer::new(self.id("loadBalancers", "web"));
         lb.attributes.insert("location".into(), text("westeurope"));
         lb.attributes.insert("sku".into(), text("Standard"));
+        lb.attributes.insert("sku_tier".into(), text("Regional"));
         let green = self.public_ip().id;
         lb.set(
             ItemKind::Frontend,
@@ -234,6 +235,27 @@ async fn a_first_apply_over_tls_and_its_request_counts() {
         .await
         .unwrap();
     assert_eq!(reader.load_balancer(&lb_id).await, Observation::Absent);
+    lab.served.stop();
+}
+
+/// A plan that was interrupted is checked against exactly these fingerprints when it is taken up again.
+#[tokio::test]
+async fn what_is_created_has_the_fingerprint_that_was_planned() {
+    let lab = Lab::new().await;
+    let writer = Writer::new(lab.client.clone());
+    let absent = Fingerprint::absent();
+    let ip = lab.public_ip();
+    let stored = writer
+        .put_public_ip(&ip, &absent, &ip.fingerprint(), &Quiet)
+        .await
+        .unwrap();
+    assert_eq!(stored.fingerprint(), ip.fingerprint());
+    let lb = lab.load_balancer(3);
+    let stored = writer
+        .put_load_balancer(&lb, &absent, &lb.fingerprint(), &Quiet)
+        .await
+        .unwrap();
+    assert_eq!(stored.fingerprint(), lb.fingerprint());
     lab.served.stop();
 }
 

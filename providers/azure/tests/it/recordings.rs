@@ -232,7 +232,14 @@ fn writable(descriptions: &Descriptions, kind: Kind, body: &Body) -> Value {
     let properties = &mut value["properties"];
     match kind {
         // Azure keeps the address of a resource whose PUT does not mention it.
-        Kind::PublicIp => remove(properties, &["ipAddress"]),
+        Kind::PublicIp => {
+            remove(properties, &["ipAddress"]);
+            // What leaving it out means.
+            if properties["ddosSettings"] == json!({ "protectionMode": "VirtualNetworkInherited" })
+            {
+                remove(properties, &["ddosSettings"]);
+            }
+        }
         Kind::NetworkInterface => {
             for part in each(properties, "ipConfigurations") {
                 remove(part, &["id", "type"]);
