@@ -49,6 +49,8 @@ pub(crate) async fn started_lab(directory: &Path, port: Option<u16>) -> Result<L
     if let Some(lab) = Lab::attach(directory) {
         return Ok(lab);
     }
+    let place = directory.join(".plimsoll");
+    tell(&format!("Starting the lab in {} …\n", place.display()));
     let program = std::env::current_exe().map_err(|error| {
         Failure::new("cannot find this program to start the lab with").because(&error)
     })?;

@@ -10,9 +10,9 @@ pub(crate) fn ask(context: &Context, plan: &Plan, auto_approve: bool) -> Result<
     if auto_approve {
         return Ok(true);
     }
-    let verb = match plan.mode {
-        Mode::Apply => "apply",
-        Mode::Destroy => "destroy",
+    let (verb, save) = match plan.mode {
+        Mode::Apply => ("apply", "plan --out FILE"),
+        Mode::Destroy => ("destroy", "plan --destroy --out FILE"),
     };
     if !context.terminal.asks || context.global.json {
         return Err(
@@ -23,7 +23,7 @@ pub(crate) fn ask(context: &Context, plan: &Plan, auto_approve: bool) -> Result<
                     context.call(&format!("{verb} --auto-approve"))
                 ))
                 .next("or save the plan, have it read, and apply exactly it:")
-                .next(format!("  {}", context.call("plan --out FILE"))),
+                .next(format!("  {}", context.call(save))),
         );
     }
     tell(match plan.mode {

@@ -1,14 +1,34 @@
 //! How many of what: the numbers that every view of a plan ends or begins with.
 
 use super::words;
-use plimsoll_core::model::Kind;
+use plimsoll_core::model::{ItemKind, Kind};
 use plimsoll_core::plan::{Action, Change, Plan};
 use std::collections::BTreeMap;
+
+/// What is counted, in the order in which it is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Noun {
+    LoadBalancer,
+    PublicIp,
+    Item(ItemKind),
+    Membership,
+}
+
+impl Noun {
+    fn word(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "load balancer",
+            Self::PublicIp => "public IP",
+            Self::Item(kind) => words::item_noun(kind),
+            Self::Membership => "pool membership",
+        }
+    }
+}
 
 /// Counts by action, and within an action by what is counted. Guests are apart: a person counts machines, not entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    pub(crate) by_action: BTreeMap<Action, BTreeMap<&'static str, usize>>,
+    pub(crate) by_action: BTreeMap<Action, BTreeMap<Noun, usize>>,
     pub(crate) guests: usize,
     pub(crate) writes: usize,
 }
@@ -27,11 +47,11 @@ pub(crate) fn tally(plan: &Plan) -> Tally {
 impl Tally {
     fn add(&mut self, change: &Change) {
         match change.addr.kind {
-            Kind::PublicIp => self.one(change.action, "public IP"),
+            Kind::PublicIp => self.one(change.action, Noun::PublicIp),
             Kind::LoadBalancer => {
                 // An update of a load balancer is the updates of what it holds, unless it is its own attributes.
                 if change.action != Action::Update || !change.fields.is_empty() {
-                    self.one(change.action, "load balancer");
+                    self.one(change.action, Noun::LoadBalancer);
                 }
             }
             Kind::Guest => {
@@ -42,14 +62,14 @@ impl Tally {
             }
         }
         for item in &change.items {
-            self.one(item.action, words::item_noun(item.kind));
+            self.one(item.action, Noun::Item(item.kind));
         }
         for membership in &change.memberships {
-            self.one(membership.action, "pool membership");
+            self.one(membership.action, Noun::Membership);
         }
     }
 
-    fn one(&mut self, action: Action, noun: &'static str) {
+    fn one(&mut self, action: Action, noun: Noun) {
         if action != Action::NoOp {
             *self
                 .by_action
@@ -76,7 +96,7 @@ impl Tally {
             (Action::Adopt, "to adopt", false),
             (Action::Forget, "to forget", false),
         ];
-        let mut nouns: Vec<&str> = self
+        let mut nouns: Vec<Noun> = self
             .by_action
             .values()
             .flat_map(|n| n.keys().copied())
@@ -86,8 +106,7 @@ impl Tally {
         let mut named = false;
         let mut parts = Vec::new();
         for (action, verb, always) in verbs {
-            let counts = self.by_action.get(&action);
-            match counts {
+            match self.by_action.get(&action) {
                 None if always => parts.push(format!("0 {verb}")),
                 None => {}
                 // A noun that is the only one is said once.
@@ -98,9 +117,12 @@ impl Tally {
                     named = true;
                     let each: Vec<String> = counts
                         .iter()
-                        .map(|(noun, number)| words::count(*number, noun))
+                        .map(|(noun, number)| words::count(*number, noun.word()))
                         .collect();
-                    parts.push(format!("{} {verb}", words::list(&each)));
+                    parts.push(match each.as_slice() {
+                        [one] => format!("{one} {verb}"),
+                        many => format!("{} {verb} ({})", self.of(action), many.join(", ")),
+                    });
                 }
             }
         }
@@ -130,16 +152,16 @@ mod tests {
             writes: 1,
             ..Tally::default()
         };
-        tally.one(Action::Create, "rule");
-        tally.one(Action::Update, "rule");
+        tally.one(Action::Create, Noun::Item(ItemKind::Rule));
+        tally.one(Action::Update, Noun::Item(ItemKind::Rule));
         assert_eq!(
             tally.sentence(),
             "1 rule to add, 1 to change, 0 to destroy · 2 guests to change · 1 write to Azure"
         );
-        tally.one(Action::Create, "frontend");
+        tally.one(Action::Create, Noun::Item(ItemKind::Frontend));
         assert_eq!(
             tally.sentence(),
-            "1 frontend and 1 rule to add, 1 rule to change, 0 to destroy · 2 guests to change · 1 write to Azure"
+            "2 to add (1 frontend, 1 rule), 1 rule to change, 0 to destroy · 2 guests to change · 1 write to Azure"
         );
     }
 }

@@ -31,7 +31,14 @@ pub(super) async fn status(context: &Context) -> Result<Exit, Failure> {
 
 async fn show(context: &Context, lab: &Lab) -> Result<Exit, Failure> {
     let status = lab.status().await.map_err(failed)?;
-    context.view.lab_status(&shown(lab, status));
+    let mut shown = shown(lab, status);
+    // Other clients want the subscription that the configuration names; the lab takes any.
+    if let Some(access) = &mut shown.access
+        && let Ok(Some(subscription)) = super::configured_subscription(context)
+    {
+        access.subscription = subscription;
+    }
+    context.view.lab_status(&shown);
     Ok(Exit::Done)
 }
 

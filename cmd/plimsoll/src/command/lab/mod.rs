@@ -49,10 +49,20 @@ async fn start(context: &Context, port: Option<u16>) -> Result<Lab, Failure> {
     if sources::gather(context.directory()).0.files.is_empty() {
         return Ok(lab);
     }
-    let mut inner = context.global.clone();
-    inner.lab = true;
-    let loaded = pipeline::load(&Context::new(inner))?;
+    let loaded = pipeline::load(&in_lab(context))?;
     world::seeded_lab(context, &loaded.configuration).await
+}
+
+/// The same place seen as the lab sees it, whether or not --lab was given.
+fn in_lab(context: &Context) -> Context {
+    let mut global = context.global.clone();
+    global.lab = true;
+    Context::new(global)
+}
+
+fn configured_subscription(context: &Context) -> Result<Option<String>, Failure> {
+    let loaded = pipeline::load(&in_lab(context))?;
+    Ok(loaded.configuration.settings.subscription_id)
 }
 
 /// The lab's own errors name the next step.

@@ -99,7 +99,12 @@ fn cells(row: &MapRow, frontend_width: usize) -> [String; 6] {
 fn destinations(row: &MapRow) -> String {
     let places: Vec<String> = row.destinations.iter().map(|d| place(d, row)).collect();
     if !row.floating_ip {
-        let known: Vec<String> = places.iter().filter(|p| !p.is_empty()).cloned().collect();
+        let mut known: Vec<String> = Vec::new();
+        for place in places.iter().filter(|p| !p.is_empty()) {
+            if !known.contains(place) {
+                known.push(place.clone());
+            }
+        }
         let own = "(the VM's own address)";
         return if known.is_empty() {
             own.to_owned()

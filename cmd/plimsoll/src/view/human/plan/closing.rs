@@ -4,7 +4,7 @@ use super::folding;
 use crate::view::human::page::{Ink, Line, Page};
 use crate::view::{PlanShown, tally, words};
 use plimsoll_core::model::{Addr, Severity};
-use plimsoll_core::plan::{Finding, Plan};
+use plimsoll_core::plan::{DriftKind, Finding, Plan};
 use std::collections::BTreeSet;
 
 /// The resources whose findings were shown beside them.
@@ -101,11 +101,12 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
             page.line(format!("  {rest}"));
         }
     }
-    if !plan.drift.is_empty() {
+    let moved = plan.drift.iter().filter(|d| is_news(d.kind)).count();
+    if moved > 0 {
         page.gap();
         page.line(Line::plain(format!(
-            "{} since the last apply: plimsoll drift lists it",
-            words::count(plan.drift.len(), "difference")
+            "{} since the last apply: plimsoll drift says what it does",
+            words::count(moved, "difference")
         )));
     }
     page.gap();
@@ -123,6 +124,14 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
     }
     codes(plan, page);
     next(shown.next, page);
+}
+
+/// What was never applied is the plan's own matter.
+fn is_news(kind: DriftKind) -> bool {
+    match kind {
+        DriftKind::Changed | DriftKind::WouldNotSurviveReboot => true,
+        DriftKind::NotYetApplied | DriftKind::NeverRecorded => false,
+    }
 }
 
 /// `1 warning: plimsoll explain PL0301`

@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 /// Names are listed up to this many; more are counted.
 const NAMES: usize = 6;
 
+/// Rules are named up to this many; more are counted.
+const RULES: usize = 3;
+
 /// A line of a block: what it says, with nothing in it that only this one guest has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
@@ -199,9 +202,13 @@ fn membership_row(membership: &MembershipChange) -> Row {
         action: membership.action,
         what: format!("{verb} backend pool {pool:?} of {balancer:?}"),
         purpose: String::new(),
-        aside: words::spelled(membership.action)
-            .unwrap_or_default()
-            .to_owned(),
+        aside: match membership.action {
+            Action::Adopt => "adopted".to_owned(),
+            Action::Forget => "it is no longer there".to_owned(),
+            Action::NoOp | Action::Create | Action::Update | Action::Replace | Action::Delete => {
+                String::new()
+            }
+        },
     }
 }
 
@@ -268,6 +275,9 @@ fn entry_row(entry: &EntryChange, frontends: &BTreeSet<Where>) -> Row {
 
 /// `for rule "purple"`, `for rules "green" and "alt"`
 fn purpose(because: &[String]) -> String {
+    if because.len() > RULES {
+        return format!("for {}", words::count(because.len(), "rule"));
+    }
     let quoted: Vec<String> = because
         .iter()
         .map(|rule| {

@@ -4,7 +4,7 @@ use super::closing::Mentioned;
 use super::folding;
 use crate::view::human::page::{Ink, Line, Page};
 use crate::view::words;
-use plimsoll_core::model::{Attr, FieldDiff, ItemKind};
+use plimsoll_core::model::{Attr, FieldDiff, ItemKind, Kind};
 use plimsoll_core::plan::{Action, Change, ItemChange, Plan};
 
 pub(super) fn ink(action: Action) -> Ink {
@@ -20,7 +20,8 @@ pub(super) fn ink(action: Action) -> Ink {
 pub(super) fn title(change: &Change) -> Line {
     let mut line = Line::default();
     // A resource that is only the place of changes needs no sign of its own.
-    if !matches!(change.action, Action::NoOp | Action::Update) {
+    let is_guest = change.addr.kind == Kind::Guest;
+    if !is_guest && !matches!(change.action, Action::NoOp | Action::Update) {
         line = line
             .ink(ink(change.action), words::symbol(change.action))
             .put(" ");
@@ -32,7 +33,9 @@ pub(super) fn title(change: &Change) -> Line {
     match change.action {
         Action::Create => line.put("   created"),
         Action::Adopt => line.put("   adopted: it exists and is ours from now on"),
-        Action::Forget => line.put("   forgotten: it no longer exists"),
+        Action::Forget => line.put("   no longer looked after"),
+        // The machine stays; only what we made in it goes.
+        Action::Delete if change.addr.kind == Kind::Guest => line.put("   undone"),
         Action::Delete | Action::Replace => line.put("   ").ink(
             Ink::Removed,
             words::spelled(change.action).unwrap_or_default(),

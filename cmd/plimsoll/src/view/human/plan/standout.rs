@@ -3,6 +3,7 @@
 use crate::view::human::page::{Ink, Line, Page};
 use crate::view::human::plan::traffic;
 use crate::view::words;
+use plimsoll_core::model::Kind;
 use plimsoll_core::plan::{Action, Effect, Plan};
 
 /// A person reads some lines of alarm; more than this they skip, so the rest is counted.
@@ -35,7 +36,7 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
             Action::Replace => Some("is replaced: deleted and made anew"),
             Action::NoOp | Action::Create | Action::Update | Action::Adopt | Action::Forget => None,
         };
-        if let Some(word) = word(change.action) {
+        if let Some(word) = word(change.action).filter(|_| change.addr.kind != Kind::Guest) {
             let line = format!("{} {} {word}", words::symbol(change.action), change.addr);
             lines.push((Ink::Removed, line));
             // What it holds goes with it; the block below lists it.
