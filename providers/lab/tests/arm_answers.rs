@@ -1,5 +1,7 @@
 //! The emulator's answers, request by request, on a clock turned by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

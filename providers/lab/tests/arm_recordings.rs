@@ -5,6 +5,8 @@
 //! etags, addresses that Azure chose). Between writes the world is brought up from the recorded
 //! GETs where deployments created things behind the recorder's back.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -168,6 +170,8 @@ fn recorded_documents_come_back_as_they_were_loaded() {
                     file.display()
                 );
                 loaded += 1;
+                let lost = lost_when_put_back(&store, &ids[0]);
+                assert!(lost.is_empty(), "{} {}: {lost:#?}", file.display(), ids[0]);
             }
         }
     }

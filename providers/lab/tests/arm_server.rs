@@ -1,5 +1,7 @@
 //! The emulator over TLS, as a client meets it: its own authority, a token, then ARM.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use super::operation::{self, poll, settle};
 use super::refusal::Refusal;
 use super::resource_id::{ResourcePath, canonical, resource_group_id};
 use super::world::World;
-use super::{api_version, read, resource_group, run_command, write};
+use super::{api_version, read, resource_group, run_command, write, write_group};
 
 /// Answers one request as Azure Resource Manager would.
 pub fn answer(
@@ -161,7 +161,7 @@ fn route(world: &mut World, context: &Context<'_>) -> Result<ArmAnswer, Refusal>
             Ok(read::groups(world, id))
         }
         (["subscriptions", _, "resourcegroups", _], [_, id, _, group]) => {
-            write::resource_group(world, context, id, group)
+            write_group::resource_group(world, context, id, group)
         }
         (["subscriptions", _, "operationresults", id], _) => Ok(group_poll(world, id)),
         _ => match resource {

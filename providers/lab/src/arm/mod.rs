@@ -24,8 +24,10 @@ mod catalog;
 mod kind;
 mod load_balancer;
 mod load_balancer_check;
+mod load_balancer_parts;
 mod network_interface;
 mod network_security_group;
+mod outbound_check;
 mod public_ip;
 mod public_ip_prefix;
 mod resource_group;
@@ -34,9 +36,13 @@ mod virtual_machine;
 mod virtual_network;
 
 mod answer;
+mod in_use;
+mod precondition;
 mod read;
 mod shown;
 mod write;
+mod write_group;
+mod write_part;
 
 mod seed;
 mod store;

@@ -86,7 +86,7 @@ pub(super) fn prepare(
     configurations.sort_by_key(|part| !property_flag(part, "primary"));
     let mut taken = BTreeSet::new();
     for configuration in &mut configurations {
-        check_configuration(world, id, configuration)?;
+        check_configuration(world, id, configuration, previous)?;
         place(world, configuration, previous, &mut taken)?;
     }
     check_membership(world, id, &configurations)?;
@@ -181,7 +181,12 @@ fn choose_primary(name: &str, configurations: &mut [Value]) -> Result<(), Refusa
     Ok(())
 }
 
-fn check_configuration(world: &World, nic: &str, configuration: &Value) -> Result<(), Refusal> {
+fn check_configuration(
+    world: &World,
+    nic: &str,
+    configuration: &Value,
+    previous: Option<&Value>,
+) -> Result<(), Refusal> {
     let id = text(configuration, "id");
     if text(configuration, "name").is_empty() {
         return Err(Refusal::unparsable(
@@ -199,6 +204,14 @@ fn check_configuration(world: &World, nic: &str, configuration: &Value) -> Resul
                 .and_then(|document| {
                     descend(document, &[array.to_owned(), last_name(target).to_owned()])
                 });
+            // An interface loaded without its load balancer keeps the reference it came with.
+            let kept = previous.is_some_and(|previous| {
+                let membership = format!("{} {}", canonical(id), canonical(target));
+                memberships(previous).contains(&membership)
+            });
+            if kept {
+                continue;
+            }
             if held.is_none_or(|held| !same(text(held, "id"), target)) {
                 return Err(dangling(target, id));
             }

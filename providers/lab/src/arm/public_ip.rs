@@ -84,6 +84,8 @@ pub(super) fn prepare(
         .get("publicIPPrefix")
         .and_then(|prefix| prefix.get("id")?.as_str())
         && world.document(prefix).is_none()
+        // An address loaded without its prefix keeps the reference it came with.
+        && previous.and_then(|previous| reference(previous, "publicIPPrefix")) != Some(prefix)
     {
         return Err(dangling(prefix, id));
     }
@@ -108,6 +110,17 @@ pub(super) fn prepare(
     });
     if let Some(address) = kept.and_then(|previous| property(previous, "ipAddress")) {
         properties.insert("ipAddress".to_owned(), address.clone());
+    }
+    // What was loaded with it and is not of this world stays.
+    for name in [
+        "ipConfiguration",
+        "natGateway",
+        "servicePublicIPAddress",
+        "linkedPublicIPAddress",
+    ] {
+        if let Some(kept) = previous.and_then(|previous| property(previous, name)) {
+            properties.insert(name.to_owned(), kept.clone());
+        }
     }
     document["properties"] = Value::Object(properties);
     // Recordings: `Updating` when created (16 of 16) or given another allocation or name, else

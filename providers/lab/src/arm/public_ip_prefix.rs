@@ -59,6 +59,12 @@ pub(super) fn prepare(
             format!("{} cannot have this prefixLength.", text(&document, "id")),
         ));
     }
+    // What was loaded with it and is not of this world stays.
+    for name in ["publicIPAddresses", "loadBalancerFrontendIpConfiguration"] {
+        if let Some(kept) = previous.and_then(|previous| property(previous, name)) {
+            document["properties"][name] = kept.clone();
+        }
+    }
     // Recordings: `Updating` when created (6 of 6), `Succeeded` when only tags change.
     Ok((document, previous.is_none()))
 }

@@ -10,7 +10,9 @@ use super::kind::Kind;
 use super::resource_id::{ResourcePath, canonical, last_name, resource_group_id};
 use super::virtual_network::ensure_subnet;
 use super::world::{Provisioning, World};
-use super::{load_balancer, network_interface, public_ip, resource_group, virtual_machine};
+use super::{
+    load_balancer, network_interface, public_ip, public_ip_prefix, resource_group, virtual_machine,
+};
 
 /// The virtual network and subnet in which made-up interfaces live.
 const LAB_NETWORK: &str = "lab";
@@ -284,6 +286,12 @@ fn make_up_neighbours(world: &mut World, document: &Value, location: &str) -> Re
                 let public = public.to_owned();
                 put(world, Kind::PublicIp, &public, &body, None)?;
                 public_ip::give(world, &public);
+            }
+            let prefix = reference(item, "publicIPPrefix").map(str::to_owned);
+            if let Some(prefix) = prefix.filter(|prefix| world.document(prefix).is_none()) {
+                let body = json!({"location": location, "sku": {"name": "Standard"}, "properties": {"prefixLength": 28}});
+                put(world, Kind::PublicIpPrefix, &prefix, &body, None)?;
+                public_ip_prefix::allocate(world, &prefix);
             }
             if let Some(subnet) = reference(item, "subnet") {
                 let address: Option<IpAddr> = property_text(item, "privateIPAddress").parse().ok();

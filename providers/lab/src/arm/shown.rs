@@ -6,7 +6,7 @@ use super::api_version;
 use super::document::{parts, reference, references, stamp, text, to_references};
 use super::load_balancer::{self, address_of_member};
 use super::network_interface;
-use super::resource_id::{canonical, same};
+use super::resource_id::{canonical, owner, same};
 use super::world::{Resource, World};
 
 /// The ip configurations (ids) of network interfaces that are in the pool, interfaces in order of
@@ -168,6 +168,15 @@ fn show_holder(world: &World, document: &mut Value) {
     let holder = users_of_public_ip(world, text(document, "id"))
         .into_iter()
         .next();
+    // A loaded reference counts as long as its owner is not of this world, which would know better.
+    let loaded = reference(document, "ipConfiguration").and_then(owner);
+    if loaded.is_some_and(|owner| world.document(&owner).is_some())
+        && let Some(properties) = document
+            .get_mut("properties")
+            .and_then(Value::as_object_mut)
+    {
+        properties.shift_remove("ipConfiguration");
+    }
     if let Some(holder) = holder {
         document["properties"]["ipConfiguration"] = json!({"id": holder});
     }

@@ -1,21 +1,22 @@
 //! PUT, PATCH and DELETE: preconditions, the type's own preparation, and the operation that follows.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::{Context, operation_links};
-use super::document::{parts, property_text, reference, references, text};
-use super::fault::{Interference, NicIfMatch};
+use super::document::{parts, property_text, reference, text};
+use super::in_use::deletable;
 use super::kind::Kind;
-use super::load_balancer::with_child;
 use super::message::{ArmAnswer, Method};
 use super::operation::{Write, begin_delete, begin_write, url};
-use super::refusal::{Refusal, etag_mismatch, not_found, retryable};
-use super::resource_id::{ResourcePath, canonical, last_name, resource_group_id};
-use super::shown::{descend, show, users_of_public_ip};
+use super::precondition::{check_location, preconditions, refuse_while_deleting};
+use super::refusal::{Refusal, not_found};
+use super::resource_id::{ResourcePath, canonical, resource_group_id};
+use super::shown::{descend, show};
 use super::world::{Provisioning, Resource, World};
+use super::write_part;
 use super::{
     detach, load_balancer, network_interface, network_security_group, public_ip, public_ip_prefix,
-    resource_group as groups, run_command, virtual_machine, virtual_network,
+    resource_group as groups, virtual_machine, virtual_network,
 };
 
 /// The prefixes of subnets that are made up on demand.
@@ -49,12 +50,12 @@ pub(super) fn resource(
     let nested = path.segments.len() > kind.depth() * 2;
     match (method, nested) {
         (Method::Put | Method::Patch, false) if kind == Kind::RunCommand => {
-            managed_command(world, context, path, &id)
+            write_part::managed_command(world, context, path, &id)
         }
         (Method::Put, false) => put(world, context, kind, path, &id),
         (Method::Patch, false) => patch(world, context, &id, path),
         (Method::Delete, false) => delete(world, context, kind, path, &id),
-        (_, true) => child(world, context, kind, path, &id),
+        (_, true) => write_part::child(world, context, kind, path, &id),
         _ => Err(wrong_method(path)),
     }
 }
@@ -80,7 +81,7 @@ fn proper_id(world: &World, kind: Kind, path: &ResourcePath, group: &str) -> Str
     format!("{id}/{}", own.name())
 }
 
-fn wrong_method(path: &ResourcePath) -> Refusal {
+pub(super) fn wrong_method(path: &ResourcePath) -> Refusal {
     Refusal::gateway(
         405,
         "UnsupportedHttpMethod",
@@ -157,13 +158,17 @@ fn put(
         (kind.noun(), takes_time),
     );
     let status = if existing.is_some() { 200 } else { 201 };
-    Ok(answer_write(
-        world, context, kind, path, id, status, &operation, None,
-    ))
+    let accepted = Accepted {
+        id,
+        status,
+        operation: &operation,
+        part: None,
+    };
+    Ok(answer_write(world, context, kind, path, &accepted))
 }
 
 /// Stores, then lets the neighbours feel it.
-fn carry_out(
+pub(super) fn carry_out(
     world: &mut World,
     context: &Context<'_>,
     kind: Kind,
@@ -202,20 +207,30 @@ fn carry_out(
     operation
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one answer is made of all of these"
-)]
-fn answer_write(
+/// A write that was carried out, for its answer.
+#[derive(Debug)]
+pub(super) struct Accepted<'a> {
+    pub(super) id: &'a str,
+    pub(super) status: u16,
+    pub(super) operation: &'a str,
+    /// The part that was written, when it was not the whole resource.
+    pub(super) part: Option<&'a [String]>,
+}
+
+/// 200 or 201 with what is there now.
+pub(super) fn answer_write(
     world: &World,
     context: &Context<'_>,
     kind: Kind,
     path: &ResourcePath,
-    id: &str,
-    status: u16,
-    operation: &str,
-    part: Option<&[String]>,
+    accepted: &Accepted<'_>,
 ) -> ArmAnswer {
+    let Accepted {
+        id,
+        status,
+        operation,
+        part,
+    } = *accepted;
     let Some(resource) = world.resource(id) else {
         return ArmAnswer::empty(status);
     };
@@ -243,7 +258,7 @@ fn answer_write(
     }
 }
 
-fn location_of(resource: &Resource) -> String {
+pub(super) fn location_of(resource: &Resource) -> String {
     let location = text(&resource.document, "location");
     if location.is_empty() {
         "westeurope".to_owned()
@@ -275,100 +290,6 @@ pub(super) fn compute_links(
         return answer;
     }
     answer.with_header("Location", link("&monitor=true"))
-}
-
-/// A resource does not move; wording from memory of the service [INF].
-fn check_location(body: &Value, existing: Option<&Resource>, id: &str) -> Result<(), Refusal> {
-    let given = super::document::plain_location(text(body, "location"));
-    match existing {
-        None if given.is_empty() => Err(Refusal::gateway(
-            400,
-            "LocationRequired",
-            "The location property is required for this definition.",
-        )),
-        Some(existing) if !given.is_empty() && given != text(&existing.document, "location") => {
-            Err(Refusal::gateway(
-                409,
-                "InvalidResourceLocation",
-                format!(
-                    "The resource '{}' already exists in location '{}'. A resource with the same name cannot be created in \
-                 location '{given}'. Please select a new resource name.",
-                    last_name(id),
-                    text(&existing.document, "location")
-                ),
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// `If-Match` and `If-None-Match` (FACTS 3). For load balancers and public IPs the 412 is reported;
-/// for interfaces it is [OPEN] and a fault chooses; `If-None-Match: *` is [OPEN] and honoured.
-fn preconditions(
-    world: &World,
-    context: &Context<'_>,
-    kind: Kind,
-    id: &str,
-    existing: Option<&Resource>,
-) -> Result<(), Refusal> {
-    if context.request.if_none_match.as_deref() == Some("*") && existing.is_some() {
-        return Err(
-            Refusal::gateway(412, "PreconditionFailed", "Precondition failed.").with_detail(
-                "PreconditionFailedResourceExists",
-                format!("Resource {id} exists already."),
-            ),
-        );
-    }
-    let Some(given) = context
-        .request
-        .if_match
-        .as_deref()
-        .filter(|given| *given != "*")
-    else {
-        return Ok(());
-    };
-    if kind == Kind::NetworkInterface {
-        match world.faults.nic_if_match() {
-            NicIfMatch::Honoured => {}
-            NicIfMatch::Ignored => return Ok(()),
-            NicIfMatch::Refused => {
-                return Err(Refusal::bad(
-                    "InvalidHeaderValue",
-                    format!("The If-Match header is not supported for resource {id}."),
-                ));
-            }
-        }
-    }
-    let actual = existing.map_or("W/\"none\"", |existing| existing.etag.as_str());
-    if given == actual {
-        Ok(())
-    } else {
-        Err(etag_mismatch(given, actual, id))
-    }
-}
-
-/// [OPEN] what a write to a resource that is being deleted gets; the body is the recorded one of
-/// "another operation is changing it".
-fn refuse_while_deleting(
-    existing: Option<&Resource>,
-    world: &World,
-    id: &str,
-) -> Result<(), Refusal> {
-    let Some(resource) = existing.filter(|resource| resource.state == Provisioning::Deleting)
-    else {
-        return Ok(());
-    };
-    let running = resource.operation.clone().unwrap_or_default();
-    let name = world
-        .operations
-        .get(&running)
-        .map_or("DeleteOperation", |operation| operation.name.as_str());
-    Err(retryable(
-        "RetryableErrorDueToAnotherOperation",
-        format!(
-            "Operation {name} ({running}) is updating resource {id}. The call can be retried in 1 seconds."
-        ),
-    ))
 }
 
 /// Subnets that the body refers to come into being, in the lab's auto-create mode.
@@ -450,7 +371,7 @@ fn delete(
 }
 
 /// 202, empty, `Location` and `Azure-AsyncOperation` (FACTS 1: 26 of 26).
-fn answer_delete(
+pub(super) fn answer_delete(
     world: &World,
     context: &Context<'_>,
     kind: Kind,
@@ -476,228 +397,5 @@ fn answer_delete(
     match world.settings.retry_after {
         Some(seconds) => answer.with_header("Retry-After", seconds.to_string()),
         None => answer,
-    }
-}
-
-/// What is in use cannot go (errors.json, recorded bodies).
-fn deletable(world: &World, kind: Kind, document: &Value) -> Result<(), Refusal> {
-    let id = text(document, "id");
-    match kind {
-        Kind::PublicIp => match users_of_public_ip(world, id).first() {
-            None => Ok(()),
-            Some(user) => Err(Refusal::bad(
-                "PublicIPAddressCannotBeDeleted",
-                format!(
-                    "Public IP address {id} can not be deleted since it is still allocated to resource {user}. In order to \
-                     delete the public IP, disassociate/detach the Public IP address from the resource.  To learn how to \
-                     do this, see aka.ms/deletepublicip."
-                ),
-            )),
-        },
-        Kind::NetworkInterface => match reference(document, "virtualMachine") {
-            None => Ok(()),
-            Some(machine) => Err(Refusal::bad(
-                "NicInUse",
-                format!(
-                    "Network Interface {id} is used by existing resource {machine}. In order to delete the network \
-                     interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
-                ),
-            )),
-        },
-        Kind::VirtualNetwork => parts(document, "subnets")
-            .iter()
-            .try_for_each(|subnet| virtual_network::unused(world, text(subnet, "id"))),
-        Kind::NetworkSecurityGroup => network_security_group::unused(world, id),
-        Kind::PublicIpPrefix => {
-            let shown = world
-                .resource(id)
-                .map(|resource| show(world, resource, "9999"))
-                .unwrap_or_default();
-            match references(&shown, "publicIPAddresses").first() {
-                None => Ok(()),
-                // Code from memory of the service [INF].
-                Some(user) => Err(Refusal::bad(
-                    "PublicIpPrefixCannotBeDeleted",
-                    format!(
-                        "Public IP prefix {id} can not be deleted since it is still in use by {user}."
-                    ),
-                )),
-            }
-        }
-        Kind::LoadBalancer | Kind::VirtualMachine | Kind::RunCommand => Ok(()),
-    }
-}
-
-/// PUT and DELETE of a part: the parent as a whole with that part changed.
-fn child(
-    world: &mut World,
-    context: &Context<'_>,
-    kind: Kind,
-    path: &ResourcePath,
-    id: &str,
-) -> Result<ArmAnswer, Refusal> {
-    let segments = &path.segments[kind.depth() * 2..];
-    let (Some((array, noun)), [_, name]) = (kind.writable_child(&segments[0]), segments) else {
-        return Err(wrong_method(path));
-    };
-    let Some(existing) = world.resource(id).cloned() else {
-        return Err(run_command::parent_not_found(last_name(id)));
-    };
-    preconditions(world, context, kind, id, Some(&existing))?;
-    refuse_while_deleting(Some(&existing), world, id)?;
-    let held = parts(&existing.document, array)
-        .iter()
-        .find(|part| text(part, "name").eq_ignore_ascii_case(name));
-    let change = match context.request.method {
-        Method::Put => {
-            let mut body = context.body()?;
-            let name = held.map_or(name.as_str(), |held| text(held, "name"));
-            body["name"] = json!(name);
-            Some(body)
-        }
-        Method::Delete if held.is_none() => return Ok(ArmAnswer::empty(204)),
-        Method::Delete => None,
-        _ => return Err(wrong_method(path)),
-    };
-    let body = with_child(&existing.document, array, name, change.as_ref());
-    let guid = world.guid();
-    let (document, slow) = prepare(world, kind, id, &body, Some(&existing.document), &guid)?;
-    // Always `Updating` for pools (37 of 37) and for subnets and security rules (recordings).
-    let takes_time = slow || array != "inboundNatRules";
-    let operation = carry_out(world, context, kind, id, &document, (noun, takes_time));
-    if change.is_none() {
-        return Ok(answer_delete(
-            world,
-            context,
-            kind,
-            path,
-            &location_of(&existing),
-            &operation,
-        ));
-    }
-    let status = if held.is_some() { 200 } else { 201 };
-    Ok(answer_write(
-        world,
-        context,
-        kind,
-        path,
-        id,
-        status,
-        &operation,
-        Some(segments),
-    ))
-}
-
-fn managed_command(
-    world: &mut World,
-    context: &Context<'_>,
-    path: &ResourcePath,
-    id: &str,
-) -> Result<ArmAnswer, Refusal> {
-    let body = context.body()?;
-    let existed = world.document(id).is_some();
-    let patching = context.request.method == Method::Patch;
-    if patching && !existed {
-        return Err(absent(world, path));
-    }
-    let (operation, script) = run_command::begin_managed(world, id, &body, patching, context.now)?;
-    let Some(resource) = world.resource(id) else {
-        return Ok(ArmAnswer::empty(200));
-    };
-    let mut resource = resource.clone();
-    if resource.operation.is_none() {
-        resource.state = if existed {
-            Provisioning::Updating
-        } else {
-            Provisioning::Creating
-        };
-    }
-    let shown = run_command::show(show(world, &resource, context.version()), context.request);
-    let answer = ArmAnswer::json(if existed { 200 } else { 201 }, shown);
-    let location = location_of(&resource);
-    let mut answer = compute_links(context, path, &location, &operation, answer);
-    answer.script = script.map(|script| (operation, script));
-    Ok(answer)
-}
-
-/// A resource group's own verbs.
-///
-/// # Errors
-/// ARM's refusal.
-pub(super) fn resource_group(
-    world: &mut World,
-    context: &Context<'_>,
-    subscription: &str,
-    name: &str,
-) -> Result<ArmAnswer, Refusal> {
-    let id = resource_group_id(subscription, name);
-    let existing = world.document(&id).cloned();
-    match context.request.method {
-        Method::Get => Ok(ArmAnswer::json(
-            200,
-            groups::require(world, subscription, name)?.clone(),
-        )),
-        // `az group exists` asks with HEAD.
-        Method::Head => Ok(ArmAnswer::empty(if existing.is_some() { 204 } else { 404 })),
-        Method::Put => {
-            let mut body = context.body()?;
-            match &existing {
-                Some(existing) => {
-                    body["location"] = existing.get("location").cloned().unwrap_or_default();
-                }
-                None if text(&body, "location").is_empty() => {
-                    return Err(Refusal::gateway(
-                        400,
-                        "LocationRequired",
-                        "The location property is required for this definition.",
-                    ));
-                }
-                None => {}
-            }
-            let document = groups::complete(subscription, name, &body);
-            world.put(&id, document.clone());
-            Ok(ArmAnswer::json(
-                if existing.is_some() { 200 } else { 201 },
-                document,
-            ))
-        }
-        Method::Patch => {
-            let mut document = groups::require(world, subscription, name)?.clone();
-            if let Some(tags) = context.body()?.get("tags") {
-                document["tags"] = tags.clone();
-            }
-            world.put(&id, document.clone());
-            Ok(ArmAnswer::json(200, document))
-        }
-        Method::Delete => {
-            groups::require(world, subscription, name)?;
-            for member in groups::contents(world, subscription, name) {
-                begin_delete(
-                    world,
-                    &member,
-                    "Resource",
-                    &Interference::default(),
-                    context.now,
-                );
-            }
-            let operation = begin_delete(
-                world,
-                &id,
-                "ResourceGroup",
-                context.interference,
-                context.now,
-            );
-            let link = format!(
-                "{}/subscriptions/{subscription}/operationresults/{operation}?api-version={}",
-                context.request.base_url,
-                context.version()
-            );
-            Ok(ArmAnswer::empty(202).with_header("Location", link))
-        }
-        Method::Post => Err(Refusal::gateway(
-            405,
-            "UnsupportedHttpMethod",
-            "A resource group knows no such action.",
-        )),
     }
 }
