@@ -406,9 +406,9 @@ fn collect<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(key, member)| {
             if key == name {
-                found.push(member)
+                found.push(member);
             } else {
-                collect(member, name, found)
+                collect(member, name, found);
             }
         }),
         Value::Array(items) => items.iter().for_each(|item| collect(item, name, found)),
