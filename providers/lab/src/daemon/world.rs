@@ -45,6 +45,8 @@ struct State {
     /// NICs whose mark leads to their routing table.
     marked: BTreeSet<u16>,
     health: Health,
+    /// The health that the kernel's rules follow; what `status` shows.
+    followed: Health,
     fabric: Fabric,
     /// The script that the kernel has; none yet.
     script: Option<String>,
@@ -327,6 +329,7 @@ impl World {
             state.script = Some(script);
         }
         state.fabric = fabric;
+        state.followed = state.health.clone();
         Ok(())
     }
 
@@ -377,7 +380,7 @@ impl World {
                 }
             })
             .collect();
-        (guests, state.health.0.clone())
+        (guests, state.followed.0.clone())
     }
 
     /// Finds the guest of a virtual machine, for Run Command.

@@ -31,7 +31,7 @@ pub fn check() -> Result<Tools, LabError> {
 
 /// The program that enters namespaces.
 pub(crate) fn nsenter() -> Result<PathBuf, LabError> {
-    find("nsenter", "util-linux", "util-linux-core")
+    find("nsenter", "util-linux", "util-linux")
 }
 
 fn find(
@@ -96,4 +96,23 @@ pub(super) fn unshare(tools: &Tools, namespaces: &[&str]) -> Command {
     }
     command.args(namespaces);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_named_with_its_packages() {
+        let error = find("plimsoll-no-such-program", "iproute2", "iproute")
+            .unwrap_err()
+            .to_string();
+        for part in [
+            "plimsoll-no-such-program",
+            "apt-get install iproute2",
+            "dnf install iproute",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }
