@@ -61,6 +61,8 @@ pub(crate) fn gather(context: &Context) -> Result<Inputs, Failure> {
         inputs
             .variables
             .insert(name.trim().to_owned(), value.to_owned());
+        // The environment may hold variables of other configurations; what is typed is meant.
+        inputs.strict.insert(name.trim().to_owned());
     }
     Ok(inputs)
 }

@@ -14,6 +14,9 @@ use plimsoll_store::LocalStore;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+const SIGN_IN: &str = "Sign in with the Azure CLI (az login), or give a service principal in ARM_CLIENT_ID, \
+     ARM_CLIENT_SECRET and ARM_TENANT_ID. Or try it without Azure: --lab.";
+
 /// Azure and guests, each as a handle that reads and one that writes.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -30,7 +33,7 @@ pub(crate) async fn build(
         let lab = seeded_lab(context, configuration).await?;
         in_lab(&lab)
     } else {
-        in_azure(&configuration.settings)
+        in_azure(&configuration.settings).await
     }
 }
 
@@ -90,7 +93,7 @@ fn in_lab(lab: &Lab) -> Result<World, Failure> {
     })
 }
 
-fn in_azure(settings: &Settings) -> Result<World, Failure> {
+async fn in_azure(settings: &Settings) -> Result<World, Failure> {
     let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let endpoint = endpoint(settings, &read)?;
     // The provider block is nearer than the environment.
@@ -98,10 +101,17 @@ fn in_azure(settings: &Settings) -> Result<World, Failure> {
         ("ARM_TENANT_ID" | "AZURE_TENANT_ID", Some(tenant)) => Some(tenant.clone()),
         _ => read(name),
     };
-    let credential = plimsoll_azure::sign_in(&environment, &endpoint).map_err(|error| {
-        Failure::of(&error)
-            .next("Sign in with the Azure CLI (az login), or give a service principal in ARM_CLIENT_ID, ARM_CLIENT_SECRET and ARM_TENANT_ID.")
-    })?;
+    let credential = plimsoll_azure::sign_in(&environment, &endpoint)
+        .map_err(|error| Failure::of(&error).next(SIGN_IN))?;
+    // Once and now, instead of once for each resource that then could not be read. The credential keeps the token.
+    credential
+        .get_token(&[endpoint.scope.as_str()], None)
+        .await
+        .map_err(|error| {
+            Failure::new("signing in to Azure did not work")
+                .because(&error)
+                .next(SIGN_IN)
+        })?;
     let client = Client::new(endpoint, credential).map_err(|error| Failure::of(&error))?;
     Ok(World {
         read_azure: Reader::new(client.clone(), Arc::new(Talk::default())),

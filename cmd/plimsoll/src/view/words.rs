@@ -96,7 +96,7 @@ pub(crate) fn time(duration: Duration) -> String {
 pub(crate) fn tame(text: &str) -> String {
     text.chars()
         .map(|c| match c {
-            '\t' => ' ',
+            '\t' | '\n' => ' ',
             c if c.is_control() => '\u{fffd}',
             // These reorder what follows them on the screen.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
@@ -122,7 +122,7 @@ mod tests {
     fn nothing_foreign_steers_the_terminal() {
         assert_eq!(
             tame("a\u{1b}[31mb\r\n\tc\u{202e}"),
-            "a\u{fffd}[31mb\u{fffd}\u{fffd} c\u{fffd}"
+            "a\u{fffd}[31mb\u{fffd}  c\u{fffd}"
         );
     }
 }

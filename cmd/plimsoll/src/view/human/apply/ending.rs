@@ -134,7 +134,7 @@ fn standing(steps: &Steps, page: &mut Page) {
     }
     let touched: BTreeSet<Kind> = steps
         .values()
-        .filter(|f| f.fate != Fate::Skipped)
+        .filter(|f| !matches!(f.fate, Fate::Skipped | Fate::Waiting))
         .map(|f| f.addr.kind)
         .collect();
     if !touched.contains(&Kind::LoadBalancer) && !touched.contains(&Kind::PublicIp) {

@@ -20,6 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// How far one step got, as the final words need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
+    Waiting,
     Started,
     Done,
     Failed,
@@ -48,8 +49,25 @@ pub(crate) fn follow(plan: &Plan, terminal: Terminal) -> Box<dyn Applying> {
         terminal,
         columns: step::Columns::of(plan),
         live: terminal.live.then(|| Live::new(terminal.err)),
-        steps: Mutex::new(Steps::new()),
+        steps: Mutex::new(waiting(plan)),
     })
+}
+
+/// Before anything happened.
+fn waiting(plan: &Plan) -> Steps {
+    plan.steps
+        .iter()
+        .map(|step| {
+            (
+                step.id,
+                Followed {
+                    addr: step.addr.clone(),
+                    fate: Fate::Waiting,
+                    note: None,
+                },
+            )
+        })
+        .collect()
 }
 
 impl Follow {

@@ -32,10 +32,13 @@ pub(super) fn title(change: &Change) -> Line {
     }
     match change.action {
         Action::Create => line.put("   created"),
+        Action::Adopt if is_guest => {
+            line.put("   adopted: what it holds for us is recorded from now on")
+        }
         Action::Adopt => line.put("   adopted: it exists and is ours from now on"),
         Action::Forget => line.put("   no longer looked after"),
         // The machine stays; only what we made in it goes.
-        Action::Delete if change.addr.kind == Kind::Guest => line.put("   undone"),
+        Action::Delete if is_guest => line.put("   undone"),
         Action::Delete | Action::Replace => line.put("   ").ink(
             Ink::Removed,
             words::spelled(change.action).unwrap_or_default(),

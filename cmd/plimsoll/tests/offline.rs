@@ -1,0 +1,164 @@
+//! The binary as it is typed, as far as it goes without a lab and without Azure.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const CONFIGURATION: &str = r#"plimsoll {
+  deployment = "web"
+
+  backend "local" {
+    path = "web.plimsoll.json"
+  }
+}
+
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+}
+"#;
+
+fn plimsoll(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .arg("-C")
+        .arg(directory)
+        .args(arguments)
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(directory.path().join(name), bytes).unwrap();
+    }
+    directory
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_valid_configuration_is_said_to_be_valid() {
+    let directory = directory(&[("web.plim.hcl", CONFIGURATION.as_bytes())]);
+    let output = plimsoll(directory.path(), &["validate"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).starts_with("Valid"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&plimsoll(directory.path(), &["validate", "--json"]).stdout)
+            .unwrap();
+    assert_eq!(json["valid"], true);
+}
+
+#[test]
+fn every_kind_of_bad_input_is_an_error_with_a_code_and_a_place_and_writes_nothing() {
+    let with_mark = format!("\u{feff}{}", CONFIGURATION.replace('\n', "\r\n"));
+    let cases: &[(&str, &[u8], &str)] = &[
+        ("not UTF-8", b"a = \"\xe4\"\n", "PL0003"),
+        ("syntax", b"plimsoll {\n", "PL0010"),
+        (
+            "unknown block",
+            b"load_balancr \"web\" {}\n",
+            "web.plim.hcl:1:1",
+        ),
+    ];
+    for (name, bytes, expected) in cases {
+        let directory = directory(&[("web.plim.hcl", bytes)]);
+        for verb in ["validate", "plan", "drift", "map", "destroy"] {
+            let output = plimsoll(directory.path(), &[verb]);
+            assert_eq!(output.status.code(), Some(1), "{name}, {verb}");
+            assert!(
+                err(&output).contains(expected),
+                "{name}, {verb}: {}",
+                err(&output)
+            );
+        }
+        assert_eq!(
+            std::fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "{name}"
+        );
+    }
+    let directory = directory(&[("web.plim.hcl", with_mark.as_bytes())]);
+    assert_eq!(
+        plimsoll(directory.path(), &["validate"]).status.code(),
+        Some(0)
+    );
+    assert_eq!(
+        plimsoll(&directory.path().join("gone"), &["plan"])
+            .status
+            .code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn wrong_usage_is_an_error_and_never_looks_like_changes() {
+    let directory = directory(&[]);
+    for arguments in [
+        &["--nope"][..],
+        &[],
+        &["plan", "--release-addresses"],
+        &["explain", "PL9999"],
+    ] {
+        let output = plimsoll(directory.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(!err(&output).is_empty());
+    }
+    assert_eq!(
+        plimsoll(directory.path(), &["--help"]).status.code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_file_is_formatted_once() {
+    let directory = directory(&[("web.plim.hcl", b"plimsoll {\r\ndeployment=\"x\"\r\n}\r\n")]);
+    let run = |arguments: &[&str]| plimsoll(directory.path(), arguments).status.code();
+    assert_eq!(run(&["fmt", "--check"]), Some(2));
+    assert_eq!(run(&["fmt"]), Some(0));
+    assert_eq!(run(&["fmt", "--check"]), Some(0));
+    let text = std::fs::read_to_string(directory.path().join("web.plim.hcl")).unwrap();
+    assert!(text.contains("  deployment = \"x\""), "{text}");
+}
+
+#[test]
+fn a_plan_file_that_is_none_is_refused_with_the_way_out() {
+    let directory = directory(&[
+        ("web.plim.hcl", CONFIGURATION.as_bytes()),
+        ("x.plim", b"{}"),
+    ]);
+    for (file, expected) in [
+        ("x.plim", "not a saved plan"),
+        ("gone.plim", "cannot read the plan"),
+    ] {
+        let output = plimsoll(directory.path(), &["show", file]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(err(&output).contains(expected), "{}", err(&output));
+        assert!(err(&output).contains("plan --out"));
+    }
+}
+
+#[test]
+fn colour_only_when_it_is_asked_for() {
+    let directory = directory(&[("web.plim.hcl", b"x {}\n")]);
+    assert!(!err(&plimsoll(directory.path(), &["validate"])).contains('\u{1b}'));
+    assert!(
+        err(&plimsoll(
+            directory.path(),
+            &["validate", "--color", "always"]
+        ))
+        .contains('\u{1b}')
+    );
+}
