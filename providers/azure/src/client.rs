@@ -5,6 +5,7 @@
 
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::error::{ArmError, Meaning, Refusal, excerpt};
+use crate::pace::{Pace, Toll};
 use crate::patience::{Patience, Repeat, Verdict, after_break, after_refusal, seconds};
 use crate::versions::api_version;
 use crate::wire::{Body, provisioning_state};
@@ -42,6 +43,8 @@ struct Inner {
     pipeline: Pipeline,
     patience: Patience,
     under_way: Semaphore,
+    /// Only before Azure itself: an endpoint of one's own has no such limits.
+    pace: Option<Pace>,
 }
 
 /// A resource as Azure sent it.
@@ -124,8 +127,10 @@ impl Client {
             vec![Arc::new(bearer)],
             None,
         );
+        let pace = endpoint.ca_pem.is_none().then(Pace::of_resource_manager);
         Self {
             inner: Arc::new(Inner {
+                pace,
                 endpoint,
                 pipeline,
                 patience,
@@ -254,6 +259,7 @@ impl Client {
         let request = describe(&call);
         let mut waited = Duration::ZERO;
         for attempt in 0.. {
+            self.keep_pace(call.method, progress).await;
             let error = match self.send_once(&call, &request).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -289,6 +295,28 @@ impl Client {
             }
         }
         unreachable!("the loop above only ends by returning")
+    }
+
+    async fn keep_pace(&self, method: Method, progress: &dyn Progress) {
+        let toll = match method {
+            Method::Get | Method::Head => Toll::Read,
+            Method::Delete => Toll::Delete,
+            _ => Toll::Write,
+        };
+        let time = self
+            .inner
+            .pace
+            .as_ref()
+            .map_or(Duration::ZERO, |pace| pace.take(toll));
+        if time >= Duration::from_secs(1) {
+            progress.note(&format!(
+                "waiting {} to stay below Azure's request limits",
+                seconds(time)
+            ));
+        }
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
     }
 
     async fn send_once(&self, call: &Call<'_>, request: &str) -> Result<Answer, Attempt> {

@@ -10,6 +10,7 @@ pub mod error;
 pub mod judge;
 mod observe;
 mod operation;
+mod pace;
 mod patience;
 pub mod sign_in;
 pub mod versions;

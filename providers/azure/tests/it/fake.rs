@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     OperationEnds(Value),
     /// The operation of this write is to be asked about somewhere else.
     OperationElsewhere(&'static str),
+    /// The answer to this request asks to wait so many seconds.
+    RetryAfter(&'static str),
     /// After this write, this many GETs still show the old document.
     LateReads(usize),
 }
@@ -233,6 +235,7 @@ impl World {
         let mut elsewhere = None;
         let mut store_changed = None;
         let mut late = 0;
+        let mut retry_after = None;
         let mut lost = false;
         if let Some(index) = self.faults.iter().position(|(on, _)| line.starts_with(on)) {
             let (_, fault) = self.faults.remove(index).unwrap();
@@ -259,6 +262,7 @@ impl World {
                 Fault::OperationEnds(value) => end = value,
                 Fault::OperationElsewhere(url) => elsewhere = Some(url),
                 Fault::LateReads(count) => late = count,
+                Fault::RetryAfter(seconds) => retry_after = Some(seconds),
             }
         }
         let answer = self.ordinary(
@@ -274,6 +278,7 @@ impl World {
             return Err(Error::with_message(ErrorKind::Io, "broken"));
         }
         let (status, mut headers, body) = answer;
+        headers.extend(retry_after.map(|s| ("retry-after".to_owned(), s.to_owned())));
         if let Some(url) = elsewhere {
             headers.retain(|(name, _)| name != "azure-asyncoperation");
             headers.push(("azure-asyncoperation".into(), url.into()));

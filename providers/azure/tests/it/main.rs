@@ -10,6 +10,9 @@ mod enact;
 /// The whole way over TLS, against the lab.
 #[cfg(test)]
 mod lab;
+/// Joining and leaving pools.
+#[cfg(test)]
+mod network_interface;
 /// There, not there, or not readable.
 #[cfg(test)]
 mod observe;
