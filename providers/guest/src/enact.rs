@@ -13,8 +13,9 @@ impl EnactGuests for Guests {
     async fn enact(&self, order: &GuestOrder<'_>) -> Result<GuestFacts, WorldError> {
         let guest = &order.step.guest;
         let script = show_script(order)?;
+        let entries = order.step.ensure.len() + order.step.release.len();
         let said = |text: String| format!("{}: {text}", guest.addr);
-        let output = self.run(guest, &script).await.map_err(|error| {
+        let output = self.run(guest, &script, entries).await.map_err(|error| {
             let message = said(chain(&error));
             if error.is_retryable() {
                 WorldError::Unavailable { message }

@@ -76,21 +76,25 @@ impl Guests {
         }
     }
 
-    /// Runs one script when its turn comes; waiting for the turn does not count against its time.
+    /// Runs one script when its turn comes; waiting for the turn does not count against its time. Each entry that it writes
+    /// allows it a second more: ufw takes that long for each rule.
     pub(crate) async fn run(
         &self,
         guest: &GuestRef,
         script: &str,
+        entries: usize,
     ) -> Result<Output, TransportError> {
+        let more = Duration::from_secs(u64::try_from(entries).unwrap_or(u64::MAX));
+        let time = self.limits.time.saturating_add(more);
         let transport = self.transport(guest)?;
         let _turn = self
             .turns
             .acquire()
             .await
             .expect("nobody closes the semaphore");
-        match tokio::time::timeout(self.limits.time, transport.run(guest, script)).await {
+        match tokio::time::timeout(time, transport.run(guest, script)).await {
             Ok(result) => result,
-            Err(_) => Err(TransportError::TimedOut(self.limits.time)),
+            Err(_) => Err(TransportError::TimedOut(time)),
         }
     }
 }

@@ -12,7 +12,7 @@ impl ObserveGuests for Guests {
     async fn facts(&self, guest: &GuestRef) -> Observation<GuestFacts> {
         let why = match guest.os {
             Os::Windows => windows::NOT_YET.to_owned(),
-            Os::Linux => match self.run(guest, &linux::probe()).await {
+            Os::Linux => match self.run(guest, &linux::probe(), 0).await {
                 Err(error) => chain(&error),
                 Ok(output) => match linux::facts::parse(&output.stdout) {
                     Ok(facts) => return Observation::Present(facts),

@@ -1,6 +1,6 @@
 //! What puts entries back at boot: one script made wholly from the record, run by one unit; and what its text promises.
 
-use super::firewall::{Way, command, firewalld, ufw};
+use super::firewall::{Way, WithoutOurs, command, firewalld, ufw};
 use super::frame::Sections;
 use plimsoll_core::model::Where;
 use plimsoll_core::model::guest::{EntryKey, Firewall, Opening};
@@ -68,25 +68,34 @@ pub(crate) fn firewall_lines(
 /// ufw and firewalld put their rules back themselves.
 fn open_command(way: &Way, opening: &Opening, destination: IpAddr) -> Option<String> {
     match way {
-        Way::Nft { .. } | Way::Iptables { .. } => Some(command("open", way, opening, destination)),
+        Way::Nft { .. } | Way::Iptables { .. } => Some(command("want", way, opening, destination)),
         Way::Ufw | Way::Firewalld => None,
     }
 }
 
 pub(crate) fn text(lines: &[BootLine]) -> String {
     let mut text = HEAD.to_owned();
-    if lines.iter().any(|l| l.command.starts_with("open_nft ")) {
-        text += include_str!("nftables.sh");
-    }
-    if lines
-        .iter()
-        .any(|l| l.command.starts_with("open_iptables "))
-    {
-        text += include_str!("iptables.sh");
+    let tools = [
+        ("nft", include_str!("nftables.sh")),
+        ("iptables", include_str!("iptables.sh")),
+    ];
+    let used = |tool: &str| {
+        let wanted = format!("want_{tool} ");
+        lines.iter().any(|line| line.command.starts_with(&wanted))
+    };
+    for (_, functions) in tools.iter().filter(|(tool, _)| used(tool)) {
+        text += functions;
     }
     for BootLine { key, command } in lines {
-        let or_failed = if command == ":" { "" } else { OR_FAILED };
+        let or_failed = if command.starts_with("ip ") {
+            OR_FAILED
+        } else {
+            ""
+        };
         writeln!(text, "{command}{or_failed}{MARK}{key}").expect("a String takes everything");
+    }
+    for (tool, _) in tools.iter().filter(|(tool, _)| used(tool)) {
+        writeln!(text, "open_{tool}{OR_FAILED}").expect("a String takes everything");
     }
     text += FOOT;
     let digest = digest(&text);
@@ -129,11 +138,12 @@ pub(crate) fn survivors(sections: &Sections, firewall: &Firewall) -> BTreeSet<En
     };
     let keys: BTreeSet<&EntryKey> = lines.iter().map(|(key, _)| key).collect();
     let has = |key: &EntryKey, command: &str| lines.iter().any(|(k, c)| k == key && c == command);
+    let mut firewall = WithoutOurs::new(firewall);
     keys.into_iter()
         .filter(|key| match key {
             EntryKey::Address(Where::Known(address)) => has(key, &address_line(*address).command),
             EntryKey::Firewall(opening) => opening.destination.known().is_some_and(|destination| {
-                let Ok(ways) = super::firewall::ways(firewall, opening, destination) else {
+                let Ok(ways) = firewall.ways(opening, destination) else {
                     return false;
                 };
                 ways.iter()

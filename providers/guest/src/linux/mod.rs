@@ -2,6 +2,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod boot;
+pub(crate) mod entries;
 pub mod facts;
 pub mod firewall;
 pub mod frame;

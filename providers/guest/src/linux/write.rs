@@ -1,7 +1,8 @@
 //! One guest step → one script: compares, writes the record before it makes and after it removes, ends with the facts.
 
 use super::boot::{self, BootLine};
-use super::firewall::{Blocked, Way, command, firewalld, iptables_words, rule_text, ways};
+use super::entries::{self, Gone, Made};
+use super::firewall::{Blocked, WithoutOurs, command};
 use super::script::{compound, facts_functions, here_document, quote};
 use plimsoll_core::apply::GuestOrder;
 use plimsoll_core::model::guest::{EntryKey, GuestRecord, RecordFact, Touch};
@@ -44,9 +45,9 @@ pub enum CannotWrite {
 /// The entries of a step with their addresses filled in.
 struct Work {
     /// Entries to hold, and how the firewall is opened for them.
-    made: Vec<(EntryKey, IpAddr, Vec<Way>)>,
+    made: Vec<Made>,
     /// Entries whose last claim goes.
-    gone: Vec<(EntryKey, IpAddr)>,
+    gone: Vec<Gone>,
     /// The record once everything is made, and once everything is gone.
     between: GuestRecord,
     after: GuestRecord,
@@ -87,37 +88,19 @@ pub fn script(order: &GuestOrder<'_>) -> Result<Script, CannotWrite> {
     line(&mut body, "refuse_if_moved\n");
     if !work.made.is_empty() {
         keep(&mut body, order, &work.between);
-        for command in work.made.iter().flat_map(make) {
-            line(&mut body, &command);
-        }
-        let by_firewalld = work
-            .made
-            .iter()
-            .filter(|(_, _, ways)| ways.contains(&Way::Firewalld));
-        firewalld_line(
-            &mut body,
-            "open",
-            by_firewalld.map(|(key, address, _)| (key, *address)),
-        );
+        body += &entries::make(&work.made);
     }
     if work.after != work.between || work.made.is_empty() {
-        firewalld_line(
-            &mut body,
-            "close",
-            work.gone.iter().map(|(key, address)| (key, *address)),
-        );
-        for command in work.gone.iter().flat_map(undo) {
-            line(&mut body, &command);
-        }
+        body += &entries::undo(&work.gone);
         keep(&mut body, order, &work.after);
     }
     body += "print_facts\n";
     let mut text = format!("{}{}", facts_functions(), include_str!("apply.sh"));
     for (functions, tool) in [
-        (include_str!("nftables.sh"), "_nft "),
-        (include_str!("iptables.sh"), "_iptables "),
-        (include_str!("ufw.sh"), "_ufw "),
-        (include_str!("firewalld.sh"), "_firewalld "),
+        (include_str!("nftables.sh"), "_nft"),
+        (include_str!("iptables.sh"), "_iptables"),
+        (include_str!("ufw.sh"), "_ufw"),
+        (include_str!("firewalld.sh"), "_firewalld"),
     ] {
         // A reader is shown only what this script uses.
         if body.contains(tool) {
@@ -170,6 +153,7 @@ fn address_of(key: &EntryKey) -> Result<IpAddr, CannotWrite> {
 
 fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite> {
     let claim = order.claim;
+    let mut firewall = WithoutOurs::new(&order.facts.firewall);
     let mut between = before;
     let mut made = Vec::new();
     for Touch { key, .. } in &order.step.ensure {
@@ -177,16 +161,22 @@ fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite
         let entry = between.entries.entry(key.clone()).or_default();
         entry.claims.retain(|c| c.deployment != claim.deployment);
         entry.claims.insert(claim.clone());
-        let ways =
-            match key {
-                EntryKey::Address(_) => Vec::new(),
-                EntryKey::Firewall(opening) => ways(&order.facts.firewall, opening, address)
+        let ways = match key {
+            EntryKey::Address(_) => Vec::new(),
+            EntryKey::Firewall(opening) => {
+                firewall
+                    .ways(opening, address)
                     .map_err(|source| CannotWrite::Blocked {
                         key: Box::new(key.clone()),
                         source: Box::new(source),
-                    })?,
-            };
-        made.push((key.clone(), address, ways));
+                    })?
+            }
+        };
+        made.push(Made {
+            key: key.clone(),
+            address,
+            ways,
+        });
     }
     if !made.is_empty() || !between.is_empty() {
         between.runs.insert(claim.deployment.clone(), order.run);
@@ -202,7 +192,10 @@ fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite
         entry.claims.retain(|c| c.deployment != claim.deployment);
         if entry.claims.is_empty() {
             after.entries.remove(key);
-            gone.push((key.clone(), address));
+            gone.push(Gone {
+                key: key.clone(),
+                address,
+            });
         }
     }
     let claimed = |record: &GuestRecord| {
@@ -227,7 +220,7 @@ fn expectations(order: &GuestOrder<'_>, before: &GuestRecord, work: &Work) -> Ve
         touch.is_some_and(|t| t.before.live && t.after.live) && before.entries.contains_key(key)
     };
     let mut expectations = Vec::new();
-    for (key, address, ways) in work.made.iter().filter(|(key, ..)| stays(key)) {
+    for Made { key, address, ways } in work.made.iter().filter(|made| stays(&made.key)) {
         match key {
             EntryKey::Address(_) => expectations.push(format!("expect_address {address}")),
             EntryKey::Firewall(opening) => {
@@ -261,6 +254,7 @@ fn keep(body: &mut String, order: &GuestOrder<'_>, record: &GuestRecord) {
 }
 
 fn boot_lines(order: &GuestOrder<'_>, record: &GuestRecord) -> Vec<BootLine> {
+    let mut firewall = WithoutOurs::new(&order.facts.firewall);
     let known = record
         .entries
         .keys()
@@ -270,72 +264,9 @@ fn boot_lines(order: &GuestOrder<'_>, record: &GuestRecord) -> Vec<BootLine> {
             EntryKey::Address(_) => vec![boot::address_line(address)],
             EntryKey::Firewall(opening) => {
                 // What is blocked now is not opened at boot either; it shows as an entry that would not survive.
-                let ways = ways(&order.facts.firewall, opening, address).unwrap_or_default();
+                let ways = firewall.ways(opening, address).unwrap_or_default();
                 boot::firewall_lines(opening, address, &ways)
             }
         })
         .collect()
-}
-
-fn make((key, address, ways): &(EntryKey, IpAddr, Vec<Way>)) -> Vec<String> {
-    match key {
-        EntryKey::Address(_) => vec![format!("add_address {}", with_prefix(*address))],
-        EntryKey::Firewall(opening) => ways
-            .iter()
-            .filter(|way| **way != Way::Firewalld)
-            .map(|way| attempt(key, &command("open", way, opening, *address)))
-            .collect(),
-    }
-}
-
-/// All rules of firewalld in one command: it is slow to start.
-fn firewalld_line<'a>(
-    body: &mut String,
-    verb: &str,
-    entries: impl Iterator<Item = (&'a EntryKey, IpAddr)>,
-) {
-    let rules: String = entries
-        .filter_map(|(key, address)| match key {
-            EntryKey::Address(_) => None,
-            EntryKey::Firewall(opening) => Some(format!(
-                " {}",
-                quote(&firewalld::rich_rule(opening, address))
-            )),
-        })
-        .collect();
-    if !rules.is_empty() {
-        line(body, &format!("attempt firewall {verb}_firewalld{rules}"));
-    }
-}
-
-/// The firewall may have changed its kind since the entry was made, so every kind that is there is asked.
-fn undo((key, address): &(EntryKey, IpAddr)) -> Vec<String> {
-    let opening = match key {
-        EntryKey::Address(_) => return vec![format!("remove_address {}", with_prefix(*address))],
-        EntryKey::Firewall(opening) => opening,
-    };
-    let tools: [&'static str; 2] = if address.is_ipv4() {
-        ["iptables", "iptables-legacy"]
-    } else {
-        ["ip6tables", "ip6tables-legacy"]
-    };
-    let words = iptables_words(opening, *address);
-    // ufw first: its rules are its own to take out of the kernel.
-    let mut commands = vec![
-        command("close", &Way::Ufw, opening, *address),
-        format!("close_nft {}", quote(&rule_text(opening, *address))),
-    ];
-    commands.extend(tools.map(|tool| format!("close_iptables {tool} {words}")));
-    commands
-        .iter()
-        .map(|command| attempt(key, command))
-        .collect()
-}
-
-fn attempt(key: &EntryKey, command: &str) -> String {
-    format!("attempt {} {command}", quote(&key.to_string()))
-}
-
-fn with_prefix(address: IpAddr) -> String {
-    format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }

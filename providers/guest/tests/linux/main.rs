@@ -1,5 +1,6 @@
 //! Scripts run for real, in namespaces that each test makes for itself:
 //! - `writes`: expand, run again, boot, contract, on nftables and without a firewall
+//! - `enact`: the engine's traits, tools that lie, a huge guest, every shell
 //! - `kinds`: the same life on ufw, iptables (both backends) and firewalld
 //! - `refusals`: cut, late, locked, moved, denied
 
@@ -9,6 +10,7 @@
     reason = "a test that cannot run here says so out loud, and one that cannot go on fails"
 )]
 
+mod enact;
 mod kinds;
 mod namespace;
 mod refusals;

@@ -88,11 +88,19 @@ impl Namespace {
             .success()
     }
 
+    /// The arguments of `nsenter` that lead inside.
+    pub(crate) fn entrance(&self) -> Vec<String> {
+        let mut arguments = vec!["-t".to_owned(), self.inside.clone()];
+        arguments.extend(["-m", "-n", "-p"].map(str::to_owned));
+        arguments.extend(user_namespace(&self.inside));
+        arguments.push("--".to_owned());
+        arguments
+    }
+
     pub(crate) fn run(&self, shell: &str, script: &str) -> Output {
         let mut child = Command::new("nsenter")
-            .args(["-t", &self.inside, "-m", "-n", "-p"])
-            .args(user_namespace(&self.inside))
-            .args(["--", shell, "-s"])
+            .args(self.entrance())
+            .args([shell, "-s"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

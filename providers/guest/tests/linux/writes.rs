@@ -94,7 +94,11 @@ pub(crate) fn life(namespace: &Namespace, lose: &str) {
     );
     assert_held(&namespace.facts(), &ALL);
     for address in ["65.52.0.1", "fd00:f1::1"] {
-        assert!(namespace.arrives(address, 80), "{address}\n{}", namespace.everything());
+        assert!(
+            namespace.arrives(address, 80),
+            "{address}\n{}",
+            namespace.everything()
+        );
     }
 
     let facts = namespace.enact(&Step::new(3, &[], &ALL)).unwrap();

@@ -15,7 +15,7 @@ pub(crate) mod ufw;
 
 pub(crate) use command::{command, iptables_words, rule_text};
 pub use opening::Blocked;
-pub(crate) use opening::{Way, ways};
+pub(crate) use opening::{Way, WithoutOurs};
 
 use super::frame::Sections;
 use plimsoll_core::model::guest::{Chain, Firewall, FirewallKind, Target};

@@ -39,6 +39,8 @@ pub enum Blocked {
     Unclear { what: String, by: String },
 }
 
+/// Policy objects come before the zones.
+const FIREWALLD_CHAIN: &str = "inet firewalld filter_INPUT_POLICIES_pre";
 const TOOLS: [&str; 4] = [
     "iptables",
     "ip6tables",
@@ -70,15 +72,6 @@ impl Way {
     pub(crate) fn is_iptables(&self) -> bool {
         matches!(self, Self::Iptables { .. })
     }
-
-    /// The chain in which our rule stands.
-    fn chain(&self) -> String {
-        match self {
-            Self::Nft { .. } | Self::Iptables { .. } => self.to_string(),
-            Self::Ufw => "iptables filter ufw-user-input".to_owned(),
-            Self::Firewalld => "inet firewalld filter_INPUT_POLICIES_pre".to_owned(),
-        }
-    }
 }
 
 impl fmt::Display for Way {
@@ -104,65 +97,115 @@ fn is_plain(name: &str) -> bool {
         && name.chars().all(plain)
 }
 
-/// Where rules of ours are needed: as if none of them were there yet. Empty where nothing refuses the packet.
-pub(crate) fn ways(
-    firewall: &Firewall,
-    opening: &Opening,
-    destination: IpAddr,
-) -> Result<Vec<Way>, Blocked> {
-    let packet = Packet {
-        protocol: opening.protocol,
-        source: opening.source,
-        destination,
-        port: opening.port,
-    };
-    let what = format!(
-        "{opening_words} to {destination}",
-        opening_words = words(opening)
-    );
-    let mut firewall = firewall.clone();
-    for chain in firewall.base.iter_mut().chain(&mut firewall.other) {
-        chain.rules.retain(|rule| !rule.ours);
-    }
-    let mut found: Vec<Way> = Vec::new();
-    // Each turn opens one more chain, so there are no more turns than chains.
-    for _ in 0..=firewall.base.len() + firewall.other.len() {
-        let (by, chain) = match firewall.judge(&packet) {
-            Verdict::Admitted { .. } => return Ok(found),
-            // What ufw does by its own rules comes after the rules of its users.
-            Verdict::Unclear { by } if firewall.kind == FirewallKind::Ufw => {
-                let ours = accept(opening, destination);
-                if found.contains(&Way::Ufw) || !append(&mut firewall, ufw_chain(destination), ours)
-                {
-                    return Err(Blocked::Unclear { what, by });
-                }
-                found.push(Way::Ufw);
-                continue;
-            }
-            Verdict::Unclear { by } => return Err(Blocked::Unclear { what, by }),
-            Verdict::Refused { by, chain, .. } => (by, chain),
-        };
-        let denied = Blocked::Denied {
-            what: what.clone(),
-            by: by.clone(),
-            chain: chain.clone(),
-        };
-        let way = manager(&firewall, &chain, destination).ok_or(denied.clone())?;
-        let ours = accept(opening, destination);
-        let opened = match &way {
-            Way::Nft { .. } | Way::Iptables { .. } => open(&mut firewall, &chain, &by, ours),
-            Way::Ufw => {
-                // Only what ufw refuses by default may be opened; a rule before is the administrator's deny.
-                is_general(&by) && append(&mut firewall, ufw_chain(destination), ours)
-            }
-            Way::Firewalld => is_general(&by) && prepend(&mut firewall, &way.chain(), ours),
-        };
-        if !opened || found.contains(&way) {
-            return Err(denied);
+/// A firewall as if no rule of ours were in it.
+#[derive(Debug)]
+pub(crate) struct WithoutOurs {
+    firewall: Firewall,
+    /// Where `ways` has put rules to try: the chain and the place in it.
+    tried: Vec<(String, usize)>,
+}
+
+impl WithoutOurs {
+    pub(crate) fn new(firewall: &Firewall) -> Self {
+        let mut firewall = firewall.clone();
+        for chain in firewall.base.iter_mut().chain(&mut firewall.other) {
+            chain.rules.retain(|rule| !rule.ours);
         }
-        found.push(way);
+        Self {
+            firewall,
+            tried: Vec::new(),
+        }
     }
-    Ok(found)
+
+    /// Where rules of ours are needed; empty where nothing refuses the packet. A ruleset can hold ten thousand rules and
+    /// a guest hundreds of entries, so rules are tried in place and taken out again rather than in a copy for each.
+    pub(crate) fn ways(
+        &mut self,
+        opening: &Opening,
+        destination: IpAddr,
+    ) -> Result<Vec<Way>, Blocked> {
+        let ways = self.search(opening, destination);
+        while let Some((chain, at)) = self.tried.pop() {
+            if let Some(chain) = self.chain(&chain) {
+                chain.rules.remove(at);
+            }
+        }
+        ways
+    }
+
+    fn search(&mut self, opening: &Opening, destination: IpAddr) -> Result<Vec<Way>, Blocked> {
+        let packet = Packet {
+            protocol: opening.protocol,
+            source: opening.source,
+            destination,
+            port: opening.port,
+        };
+        let what = format!("{} to {destination}", words(opening));
+        let mut found: Vec<Way> = Vec::new();
+        // Each turn opens one more chain, so there are no more turns than chains.
+        for _ in 0..=self.firewall.base.len() + self.firewall.other.len() {
+            let ours = accept(opening, destination);
+            let (by, chain) = match self.firewall.judge(&packet) {
+                Verdict::Admitted { .. } => return Ok(found),
+                // What ufw does by its own rules comes after the rules of its users.
+                Verdict::Unclear { by } if self.firewall.kind == FirewallKind::Ufw => {
+                    let again = found.contains(&Way::Ufw);
+                    if again || !self.append(ufw_chain(destination), ours) {
+                        return Err(Blocked::Unclear { what, by });
+                    }
+                    found.push(Way::Ufw);
+                    continue;
+                }
+                Verdict::Unclear { by } => return Err(Blocked::Unclear { what, by }),
+                Verdict::Refused { by, chain, .. } => (by, chain),
+            };
+            let way = manager(self.firewall.kind, &chain, destination);
+            let opened = match &way {
+                Some(Way::Nft { .. } | Way::Iptables { .. }) => self.open(&chain, &by, ours),
+                // Only what ufw refuses by default may be opened; a rule before is the administrator's deny.
+                Some(Way::Ufw) => is_general(&by) && self.append(ufw_chain(destination), ours),
+                Some(Way::Firewalld) => is_general(&by) && self.insert(FIREWALLD_CHAIN, 0, ours),
+                None => false,
+            };
+            match way.filter(|way| opened && !found.contains(way)) {
+                Some(way) => found.push(way),
+                None => return Err(Blocked::Denied { what, by, chain }),
+            }
+        }
+        Ok(found)
+    }
+
+    fn chain(&mut self, name: &str) -> Option<&mut Chain> {
+        let Firewall { base, other, .. } = &mut self.firewall;
+        base.iter_mut()
+            .chain(other)
+            .find(|chain| chain.name == name)
+    }
+
+    /// At the end of what the chain admits: before a last rule that refuses everything, else after all rules.
+    fn open(&mut self, name: &str, by: &str, ours: FirewallRule) -> bool {
+        let Some(chain) = self.chain(name) else {
+            return false;
+        };
+        match chain.rules.iter().position(|rule| is_catch_all(&rule.text)) {
+            Some(at) => chain.rules[at].text == by && self.insert(name, at, ours),
+            None => by.starts_with("policy of ") && self.append(name, ours),
+        }
+    }
+
+    fn append(&mut self, name: &str, ours: FirewallRule) -> bool {
+        let end = self.chain(name).map(|chain| chain.rules.len());
+        end.is_some_and(|end| self.insert(name, end, ours))
+    }
+
+    fn insert(&mut self, name: &str, at: usize, ours: FirewallRule) -> bool {
+        let Some(chain) = self.chain(name) else {
+            return false;
+        };
+        chain.rules.insert(at, ours);
+        self.tried.push((name.to_owned(), at));
+        true
+    }
 }
 
 fn words(opening: &Opening) -> String {
@@ -174,9 +217,9 @@ fn words(opening: &Opening) -> String {
 }
 
 /// Who manages a chain: ufw and firewalld would undo what is put into theirs behind their back.
-fn manager(firewall: &Firewall, chain: &str, destination: IpAddr) -> Option<Way> {
+fn manager(kind: FirewallKind, chain: &str, destination: IpAddr) -> Option<Way> {
     let way = Way::of_chain(chain)?;
-    Some(match (&way, firewall.kind) {
+    Some(match (&way, kind) {
         (Way::Iptables { tool, .. }, FirewallKind::Ufw)
             if tool.starts_with("ip6") != destination.is_ipv4() =>
         {
@@ -216,46 +259,10 @@ fn is_catch_all(text: &str) -> bool {
     text == "drop" || text == "reject" || text.starts_with("reject with ")
 }
 
-fn find<'a>(firewall: &'a mut Firewall, name: &str) -> Option<&'a mut Chain> {
-    let Firewall { base, other, .. } = firewall;
-    base.iter_mut()
-        .chain(other)
-        .find(|chain| chain.name == name)
-}
-
-fn open(firewall: &mut Firewall, chain: &str, by: &str, ours: FirewallRule) -> bool {
-    let Some(chain) = find(firewall, chain) else {
-        return false;
-    };
-    let last = chain.rules.iter().position(|rule| is_catch_all(&rule.text));
-    match last {
-        Some(at) => {
-            chain.rules.insert(at, ours);
-            chain.rules[at + 1].text == by
-        }
-        None => {
-            chain.rules.push(ours);
-            by.starts_with("policy of ")
-        }
-    }
-}
-
 fn ufw_chain(destination: IpAddr) -> &'static str {
     if destination.is_ipv4() {
         "iptables filter ufw-user-input"
     } else {
         "ip6tables filter ufw6-user-input"
     }
-}
-
-fn append(firewall: &mut Firewall, chain: &str, ours: FirewallRule) -> bool {
-    find(firewall, chain)
-        .map(|chain| chain.rules.push(ours))
-        .is_some()
-}
-
-fn prepend(firewall: &mut Firewall, chain: &str, ours: FirewallRule) -> bool {
-    find(firewall, chain)
-        .map(|chain| chain.rules.insert(0, ours))
-        .is_some()
 }
