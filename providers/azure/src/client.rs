@@ -23,6 +23,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 /// Requests that are under way at once. A thousand network interfaces are read in seconds with this many, and Resource
@@ -260,10 +261,15 @@ impl Client {
         let mut waited = Duration::ZERO;
         for attempt in 0.. {
             self.keep_pace(call.method, progress).await;
+            // Queueing behind our own requests is no waiting for Azure; a connection that hangs is.
+            let permit = self.inner.under_way.acquire().await;
+            let begun = Instant::now();
             let error = match self.send_once(&call, &request).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            drop(permit);
+            waited += begun.elapsed();
             let verdict = match &error.error {
                 ArmError::Refused(refusal) => after_refusal(
                     refusal.meaning(),
@@ -320,12 +326,6 @@ impl Client {
     }
 
     async fn send_once(&self, call: &Call<'_>, request: &str) -> Result<Answer, Attempt> {
-        let _permit = self
-            .inner
-            .under_way
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
         let mut http = Request::new(call.url.clone(), call.method);
         http.insert_header("accept", "application/json");
         if let Some(etag) = call.if_match {

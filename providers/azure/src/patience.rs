@@ -89,9 +89,12 @@ pub(crate) fn after_break(
     if repeat == Repeat::Never || (sent && repeat == Repeat::WhenRefused) {
         return Verdict::GiveUp;
     }
-    // A network that is down is noticed by a person sooner than by waiting for minutes.
+    // A network that is down is noticed by a person sooner than by waiting for minutes. One connection that hung until
+    // its time-out is no proof, so there is always a second try.
     let patience = patience.retry.min(Duration::from_secs(20));
-    match wait(growing(attempt), "no connection", waited, patience) {
+    let time = growing(attempt);
+    match wait(time, "no connection", waited, patience) {
+        Verdict::OutOfPatience(_) if attempt == 0 => Verdict::Wait(time, "no connection"),
         Verdict::OutOfPatience(_) => Verdict::GiveUp,
         verdict @ (Verdict::Wait(..) | Verdict::GiveUp) => verdict,
     }
@@ -168,6 +171,15 @@ mod tests {
             refused(Meaning::ServerFault, None, Repeat::WhenRefused),
             Verdict::GiveUp
         );
+    }
+
+    #[test]
+    fn a_connection_that_hung_is_tried_once_more() {
+        let hung = Duration::from_secs(20);
+        let verdict =
+            |attempt| after_break(false, Repeat::Always, attempt, hung, &Patience::default());
+        assert!(matches!(verdict(0), Verdict::Wait(..)));
+        assert_eq!(verdict(1), Verdict::GiveUp);
     }
 
     #[test]
