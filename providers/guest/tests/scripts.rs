@@ -8,7 +8,8 @@
 
 use plimsoll_core::apply::GuestOrder;
 use plimsoll_core::model::guest::{
-    Claim, Connection, EntryState, Firewall, GuestFacts, GuestRef, Os, RecordFact, Touch,
+    Chain, Claim, Connection, EntryState, Firewall, GuestFacts, GuestRef, Os, RecordFact, Target,
+    Touch,
 };
 use plimsoll_core::model::{Addr, Kind};
 use plimsoll_core::plan::GuestStep;
@@ -44,12 +45,20 @@ fn script(deployment: &str, lineage: &str, label: &str) -> Result<String, String
         ensure: touches.to_vec(),
         release: Vec::new(),
     };
+    let mut firewall = Firewall::none();
+    firewall.base.push(Chain {
+        name: "inet filter input".to_owned(),
+        policy: Target::Drop,
+        ipv4: true,
+        ipv6: true,
+        rules: Vec::new(),
+    });
     let facts = GuestFacts {
         hostname: "vm1".to_owned(),
         boot_id: String::new(),
         init: "systemd".to_owned(),
         addresses: Vec::new(),
-        firewall: Firewall::none(),
+        firewall,
         listeners: Vec::new(),
         survives: BTreeSet::new(),
         record: RecordFact::Absent,
@@ -128,7 +137,7 @@ proptest::proptest! {
         let begin = text.find("\nbegin\n").unwrap();
         let head = &text[..text.find("exec </dev/null").unwrap()];
         let tail = &text[begin..];
-        let stubs = "begin() { :; }\nrefuse_older_run() { :; }\nexpect_record() { :; }\nrefuse_if_moved() { :; }\nwrite_file() { cat; }\nlink_unit() { :; }\nadd_address() { :; }\nattempt() { :; }\nprint_facts() { echo the-end; }\n";
+        let stubs = "begin() { :; }\nrefuse_older_run() { :; }\nexpect_record() { :; }\nrefuse_if_moved() { :; }\nwrite_file() { cat; }\nlink_unit() { :; }\nadd_address() { :; }\nattempt() { :; }\nwant_nft() { :; }\nprint_facts() { echo the-end; }\n";
         let directory = tempfile::tempdir().unwrap();
         let mut shell = Command::new("sh")
             .arg("-s")

@@ -95,7 +95,12 @@ fn sections(body: &str) -> Result<Sections, FrameError> {
             if !section.text.is_empty() {
                 section.text.push('\n');
             }
-            section.text.push_str(text);
+            // What a guest prints is shown to people; it must not steer their terminal.
+            section.text.extend(text.chars().map(|c| match c {
+                '\t' => '\t',
+                c if c.is_control() => char::REPLACEMENT_CHARACTER,
+                c => c,
+            }));
         }
     }
     all.extend(current);
@@ -120,6 +125,12 @@ mod tests {
         assert_eq!(sections["a"].text, "x\n== b 0");
         assert_eq!(sections["c"].status, "missing");
         assert!(!sections.contains_key("b"));
+    }
+
+    #[test]
+    fn a_guest_cannot_steer_the_terminal() {
+        let sections = parse(&framed("== a 0\n|x\u{1b}[2Jy\tz")).unwrap();
+        assert_eq!(sections["a"].text, "x\u{fffd}[2Jy\tz");
     }
 
     #[test]

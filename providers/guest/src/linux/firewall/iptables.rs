@@ -129,7 +129,8 @@ fn rule(
             },
             // Naming a match only brings its options.
             "-m" => match value() {
-                "tcp" | "udp" | "comment" | "conntrack" | "state" | "multiport" | "addrtype" => {}
+                "tcp" | "udp" | "comment" | "conntrack" | "state" | "multiport" | "addrtype"
+                | "mark" | "connmark" => {}
                 // Extension headers of IPv6 that a connection from a load balancer does not carry.
                 "rt" | "frag" | "ah" | "esp" | "hbh" | "dst" | "mh" => draft.never = true,
                 _ => draft.uncertain = true,
@@ -143,6 +144,12 @@ fn rule(
             "--ctstate" | "--state" => {
                 let states: Vec<&str> = value().split(',').collect();
                 draft.connection_states(&states, equal);
+            }
+            // A packet comes in unmarked; Kubernetes drops by mark, for example.
+            "--mark" => {
+                let mark = value();
+                let is_zero = mark.starts_with("0x0/") || matches!(mark, "0x0" | "0");
+                draft.never |= is_zero != equal;
             }
             "--comment" => ours = value() == MARKER,
             "--dst-type" => match (value(), equal) {
@@ -211,5 +218,61 @@ fn ports(text: &str) -> Option<(u16, u16)> {
     match text.split_once(':') {
         Some((low, high)) => Some((low.parse().ok()?, high.parse().ok()?)),
         None => text.parse().ok().map(|port| (port, port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(line: &str) -> Vec<FirewallRule> {
+        let saved = format!(
+            "*nat\n:INPUT ACCEPT [0:0]\n*filter\n:INPUT DROP [0:0]\n:chain - [0:0]\n{line}\nCOMMIT\n"
+        );
+        read(&saved, "iptables").unwrap().input.rules
+    }
+
+    #[test]
+    fn what_cannot_meet_a_new_connection_is_left_out() {
+        for line in [
+            "-A INPUT -i lo -j ACCEPT",
+            "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "-A INPUT -m conntrack --ctstate INVALID -j DROP",
+            "-A INPUT -p icmp -j ACCEPT",
+            "-A INPUT -m mark --mark 0x8000/0x8000 -j DROP",
+            "-A INPUT -f -j DROP",
+            "-A INPUT -m addrtype --dst-type MULTICAST -j DROP",
+        ] {
+            assert_eq!(rules(line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_read_or_make_the_rule_uncertain() {
+        let [rule] = &rules(
+            "-A INPUT -s 10.0.0.0/8 -p tcp -m multiport --dports 80,443,8000:8010 -m comment --comment \"a \\\"b\" -j chain",
+        )[..] else {
+            panic!("one rule");
+        };
+        assert_eq!(rule.ports, [(80, 80), (443, 443), (8000, 8010)]);
+        assert_eq!(
+            rule.target,
+            Target::Jump("iptables filter chain".to_owned())
+        );
+        assert!(!rule.uncertain && !rule.ours);
+        for line in [
+            "-A INPUT ! -s 10.0.0.0/8 -j DROP",
+            "-A INPUT -i eth0 -j ACCEPT",
+            "-A INPUT -m recent --update --seconds 30 -j DROP",
+            "-A INPUT -j TARGET_OF_AN_EXTENSION",
+        ] {
+            assert!(rules(line)[0].uncertain, "{line}");
+        }
+        assert!(
+            rules("-A INPUT -p tcp ! --dport 22 -j DROP")[0]
+                .ports
+                .contains(&(23, u16::MAX))
+        );
+        assert!(rules("-A INPUT -m comment --comment plimsoll -j ACCEPT")[0].ours);
     }
 }
