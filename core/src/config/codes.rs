@@ -1,15 +1,6 @@
 //! The codes of problems with a configuration's blocks, attributes and rules.
 
-use crate::lang::codes::Code;
-
-macro_rules! codes {
-    ($($name:ident = $code:literal, $title:literal, $explanation:literal;)*) => {
-        $(pub const $name: Code = Code { code: $code, title: $title, explanation: $explanation };)*
-
-        /// All of them, in order.
-        pub const ALL: &[Code] = &[$($name),*];
-    };
-}
+use crate::model::code::codes;
 
 codes! {
     SAME_FLOW = "PL0101", "two rules produce the same flow",

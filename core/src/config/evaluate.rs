@@ -568,7 +568,7 @@ fn object<const N: usize>(attributes: [(&str, &str); N], address: String) -> Val
 
 /// A known, unmarked string.
 pub(super) fn text(value: &Value, span: &Span) -> Result<String, Vec<Diagnostic>> {
-    let wrong = |code: crate::lang::codes::Code, why: String| {
+    let wrong = |code: crate::model::Code, why: String| {
         Err(vec![
             Diagnostic::error(code.code, code.title).at(span.clone(), why),
         ])

@@ -1,22 +1,6 @@
 //! The codes of the language's diagnostics: one row each, for `plimsoll explain`.
 
-/// A kind of problem that the language reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
-    pub code: &'static str,
-    /// The summary of every diagnostic with this code; it holds no names of the user's.
-    pub title: &'static str,
-    pub explanation: &'static str,
-}
-
-macro_rules! codes {
-    ($($name:ident = $code:literal, $title:literal, $explanation:literal;)*) => {
-        $(pub const $name: Code = Code { code: $code, title: $title, explanation: $explanation };)*
-
-        /// All of them, in order.
-        pub const ALL: &[Code] = &[$($name),*];
-    };
-}
+use crate::model::code::codes;
 
 codes! {
     SYNTAX = "PL0010", "invalid syntax",

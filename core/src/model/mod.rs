@@ -1,6 +1,7 @@
 //! The nouns: what everything else speaks of.
 
 mod addr;
+pub mod code;
 pub mod diag;
 mod digest;
 pub mod guest;
@@ -12,6 +13,7 @@ pub mod schema;
 mod span;
 
 pub use addr::{Addr, ArmId, Kind, NotAnAddr};
+pub use code::Code;
 pub use diag::{Diagnostic, Severity};
 pub use digest::{Digest, Fingerprint, digest_of};
 pub use item::{Attr, Attributes, FieldDiff, Item};

@@ -12,7 +12,8 @@ mod traverse;
 pub(crate) use template::{describe, render};
 pub(crate) use traverse::static_path;
 
-use super::codes::{self, Code};
+use super::codes;
+use crate::model::Code;
 use super::convert::convert;
 use super::number::Number;
 use super::scope::{NoFiles, Resolved, Scope, Step};
