@@ -1,14 +1,14 @@
 //! The binary in the lab, with real packets: what the README promises.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
-/// Plan, apply, packets, drift, heal, reboot, destroy: as root and as an ordinary user.
-mod main_job;
 /// Ten changes in one PUT, a removal under load, a lost state.
 mod changes;
 /// Load balancers recorded from real Azure, with one rule of ours.
 mod existing;
-/// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
-mod ssh;
+/// Plan, apply, packets, drift, heal, reboot, destroy: as root and as an ordinary user.
+mod main_job;
 /// Bad input: a diagnostic with its place and help, exit 1, nothing written.
 mod refusals;
+/// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
+mod ssh;
 mod support;

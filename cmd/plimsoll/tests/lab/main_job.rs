@@ -20,7 +20,11 @@ fn the_main_job_as_an_ordinary_user() {
 
 fn the_whole_story(folder: &Folder) {
     let applied = folder.apply();
-    assert!(applied.seen().contains("lab probe 65.52.0.1:80 -n 20"), "{}", applied.seen());
+    assert!(
+        applied.seen().contains("lab probe 65.52.0.1:80 -n 20"),
+        "{}",
+        applied.seen()
+    );
     folder.serves("65.52.0.1:80", &["65.52.0.1:80"]);
     folder.serves("65.52.0.2:80", &["65.52.0.2:80"]);
     folder.serves("65.52.0.1:8000", &["65.52.0.1:8080"]);
@@ -30,19 +34,55 @@ fn the_whole_story(folder: &Folder) {
     folder.clear_requests();
     folder.lab(&["plan", "--detailed-exitcode"]).exits(0);
     let requests = folder.requests();
-    assert_eq!(requests.len(), 5, "one GET for each load balancer, public IP and NIC: {requests:?}");
-    assert!(requests.iter().all(|r| r.starts_with("GET ")), "{requests:?}");
+    assert_eq!(
+        requests.len(),
+        5,
+        "one GET for each load balancer, public IP and NIC: {requests:?}"
+    );
+    assert!(
+        requests.iter().all(|r| r.starts_with("GET ")),
+        "{requests:?}"
+    );
 
-    folder.lab(&["lab", "exec", "vm1", "--", "ip", "addr", "del", "65.52.0.1/32", "dev", "lo"]).exits(0);
+    folder
+        .lab(&[
+            "lab",
+            "exec",
+            "vm1",
+            "--",
+            "ip",
+            "addr",
+            "del",
+            "65.52.0.1/32",
+            "dev",
+            "lo",
+        ])
+        .exits(0);
     let drift = folder.lab(&["drift"]).exits(2).seen();
-    for words in ["guest.vm1", "65.52.0.1/32 is missing", "connections that Azure sends to vm1 die", "still passes"] {
+    for words in [
+        "guest.vm1",
+        "65.52.0.1/32 is missing",
+        "connections that Azure sends to vm1 die",
+        "still passes",
+    ] {
         assert!(drift.contains(words), "{words:?} is not in:\n{drift}");
     }
     let json = folder.lab(&["drift", "--json"]).exits(2).json();
     assert_eq!(json["drift"].as_array().map(Vec::len), Some(1), "{json}");
-    let answers = folder.lab(&["lab", "probe", "65.52.0.1:80", "-n", "40", "--json"]).exits(2).lines();
-    assert!(answers.iter().any(|a| a["ok"] == false), "connections to vm1 die");
-    assert!(answers.iter().filter(|a| a["ok"] == true).all(|a| a["guest"] == "vm2"));
+    let answers = folder
+        .lab(&["lab", "probe", "65.52.0.1:80", "-n", "40", "--json"])
+        .exits(2)
+        .lines();
+    assert!(
+        answers.iter().any(|a| a["ok"] == false),
+        "connections to vm1 die"
+    );
+    assert!(
+        answers
+            .iter()
+            .filter(|a| a["ok"] == true)
+            .all(|a| a["guest"] == "vm2")
+    );
     folder.apply();
     folder.lab(&["drift"]).exits(0);
     folder.serves("65.52.0.1:80", &["65.52.0.1:80"]);
@@ -51,16 +91,36 @@ fn the_whole_story(folder: &Folder) {
     folder.lab(&["drift"]).exits(0);
     folder.serves("65.52.0.1:80", &["65.52.0.1:80"]);
 
-    folder.lab(&["lab", "exec", "vm2", "--", "sh", "-c", "ip addr add 9.9.9.9/32 dev lo && nft add rule inet filter input tcp dport 9999 accept"]).exits(0);
+    folder
+        .lab(&[
+            "lab",
+            "exec",
+            "vm2",
+            "--",
+            "sh",
+            "-c",
+            "ip addr add 9.9.9.9/32 dev lo && nft add rule inet filter input tcp dport 9999 accept",
+        ])
+        .exits(0);
     folder.lab(&["destroy", "--auto-approve"]).exits(0);
     for guest in ["vm1", "vm2"] {
-        let left = folder.lab(&["lab", "exec", guest, "--", "sh", "-c", "find / -xdev -name '*plimsoll*' -not -path '/proc/*' 2>/dev/null; find /etc /var/lib -name '*plimsoll*'; ip -o addr show dev lo; nft list ruleset"]).stdout;
-        assert!(!left.contains("65.52.0.") && !left.contains("comment \"plimsoll\""), "{guest}:\n{left}");
-        assert!(!left.contains("/var/lib/plimsoll") && !left.contains("plimsoll.service"), "{guest}:\n{left}");
-        assert_eq!(guest == "vm2", left.contains("9.9.9.9/32") && left.contains("9999"), "what was there stays:\n{left}");
+        let left = folder.lab(&["lab", "exec", guest, "--", "sh", "-c", "find /etc /var/lib /tmp -name '*plimsoll*'; ip -o addr show dev lo; nft list ruleset"]).stdout;
+        assert!(
+            !left.contains("65.52.0.") && !left.contains("comment \"plimsoll\""),
+            "{guest}:\n{left}"
+        );
+        assert!(!left.contains("plimsoll"), "{guest}:\n{left}");
+        assert_eq!(
+            guest == "vm2",
+            left.contains("9.9.9.9/32") && left.contains("9999"),
+            "what was there stays:\n{left}"
+        );
     }
     let addresses = folder.lab(&["lab", "arm", "GET", "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/publicIPAddresses/green"]);
-    assert!(addresses.exits(0).stdout.contains("65.52.0.1"), "public addresses are kept");
+    assert!(
+        addresses.exits(0).stdout.contains("65.52.0.1"),
+        "public addresses are kept"
+    );
     let again = folder.lab(&["destroy", "--auto-approve"]).exits(0).seen();
     assert!(!again.contains("rror"), "{again}");
 }

@@ -49,7 +49,8 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
     /// One JSON object a line.
@@ -57,7 +58,9 @@ impl Answer {
     pub fn lines(&self) -> Vec<Value> {
         self.stdout
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
             .collect()
     }
 }
@@ -76,11 +79,21 @@ impl Folder {
             std::fs::copy(&program, &copy).expect("the program can be copied");
             program = copy;
         }
-        let folder = Self { directory, user, program };
+        let folder = Self {
+            directory,
+            user,
+            program,
+        };
         folder.write(configuration);
         if user == User::Nobody {
-            let status = Command::new("chown").args(["-R", "65534:65534"]).arg(folder.path()).status();
-            assert!(status.is_ok_and(|s| s.success()), "root can give a folder away");
+            let status = Command::new("chown")
+                .args(["-R", "65534:65534"])
+                .arg(folder.path())
+                .status();
+            assert!(
+                status.is_ok_and(|s| s.success()),
+                "root can give a folder away"
+            );
         }
         folder
     }
@@ -90,7 +103,8 @@ impl Folder {
     }
 
     pub fn write(&self, configuration: &str) {
-        std::fs::write(self.path().join("web.plim.hcl"), configuration).expect("the folder is ours");
+        std::fs::write(self.path().join("web.plim.hcl"), configuration)
+            .expect("the folder is ours");
     }
 
     pub fn command(&self) -> Command {
@@ -98,24 +112,38 @@ impl Folder {
             User::Me => Command::new(&self.program),
             User::Nobody => {
                 let mut command = Command::new("setpriv");
-                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&self.program);
+                command
+                    .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                    .arg(&self.program);
                 command
             }
         };
-        command.env("HOME", self.path()).env("NO_COLOR", "1").current_dir(self.path());
+        command
+            .env("HOME", self.path())
+            .env("NO_COLOR", "1")
+            .current_dir(self.path());
         command
     }
 
     /// Runs `plimsoll --lab -C FOLDER …`.
     pub fn lab(&self, arguments: &[&str]) -> Answer {
-        let output = self.command().args(["--lab", "-C"]).arg(self.path()).args(arguments).output();
+        let output = self
+            .command()
+            .args(["--lab", "-C"])
+            .arg(self.path())
+            .args(arguments)
+            .output();
         Answer::of(output.expect("the program starts"))
     }
 
     /// Runs `plimsoll -C FOLDER …`, with these variables.
     pub fn real(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
         let mut command = self.command();
-        command.args(["-C"]).arg(self.path()).args(arguments).envs(environment.iter().copied());
+        command
+            .args(["-C"])
+            .arg(self.path())
+            .args(arguments)
+            .envs(environment.iter().copied());
         Answer::of(command.output().expect("the program starts"))
     }
 
@@ -125,18 +153,23 @@ impl Folder {
 
     /// Who answered, and which destination each saw.
     pub fn probe(&self, target: &str, count: usize) -> Vec<Value> {
-        self.lab(&["lab", "probe", target, "-n", &count.to_string(), "--json"]).lines()
+        self.lab(&["lab", "probe", target, "-n", &count.to_string(), "--json"])
+            .lines()
     }
 
     #[track_caller]
     pub fn serves(&self, target: &str, seen: &[&str]) {
         let answers = self.probe(target, 24);
-        let guests: std::collections::BTreeSet<&str> = answers.iter().filter_map(|a| a["guest"].as_str()).collect();
+        let guests: std::collections::BTreeSet<&str> =
+            answers.iter().filter_map(|a| a["guest"].as_str()).collect();
         assert_eq!(guests, ["vm1", "vm2"].into(), "{target}: {answers:?}");
         for answer in &answers {
             assert_eq!(answer["ok"], true, "{target}: {answer}");
             let destination = answer["seen"].as_str().unwrap_or_default();
-            assert!(seen.contains(&destination), "{target} saw {destination}, not {seen:?}");
+            assert!(
+                seen.contains(&destination),
+                "{target} saw {destination}, not {seen:?}"
+            );
         }
     }
 
@@ -145,7 +178,11 @@ impl Folder {
         let log = self.lab(&["lab", "requests", "--json"]).exits(0);
         let entries: Vec<Value> = match serde_json::from_str::<Value>(&log.stdout) {
             Ok(Value::Array(all)) => all,
-            Ok(Value::Object(map)) => map.get("requests").and_then(Value::as_array).cloned().unwrap_or_default(),
+            Ok(Value::Object(map)) => map
+                .get("requests")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
             _ => log.lines(),
         };
         entries
@@ -179,7 +216,9 @@ pub fn without_rules(text: &str, names: &[&str]) -> String {
     let mut out = String::new();
     let mut skipping = false;
     for line in text.lines() {
-        skipping |= names.iter().any(|name| line.trim() == format!("rule \"{name}\" {{"));
+        skipping |= names
+            .iter()
+            .any(|name| line.trim() == format!("rule \"{name}\" {{"));
         if !skipping {
             out.push_str(line);
             out.push('\n');
@@ -192,7 +231,15 @@ pub fn without_rules(text: &str, names: &[&str]) -> String {
 /// Whether guests can be made here; says so where they cannot.
 pub fn namespaces() -> bool {
     let works = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "true"])
+        .args([
+            "--user",
+            "--map-root-user",
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "true",
+        ])
         .output()
         .is_ok_and(|o| o.status.success());
     if !works {
@@ -202,5 +249,8 @@ pub fn namespaces() -> bool {
 }
 
 pub fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|o| o.stdout.trim_ascii() == b"0")
 }

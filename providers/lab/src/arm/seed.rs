@@ -229,6 +229,12 @@ fn load_one(world: &mut World, given: &Value) -> Result<String, String> {
     resource_group::ensure(world, &path.subscription, &group, &location);
     make_up_neighbours(world, &document, &location)?;
     let members = take_members(&mut document);
+    if Kind::of(&path) == Some(Kind::LoadBalancer) {
+        // Azure's GET shows every default and every back-reference of the api-version that asks, whoever wrote the
+        // document and when: without this the first PUT of anybody would seem to add them.
+        let guid = uuid::Uuid::new_v4().to_string();
+        document = load_balancer::complete(&id, &document, Some(&document), &guid);
+    }
     let etag = text(given, "etag").to_owned();
     world.put(&id, document);
     if let Some(resource) = world.resources.get_mut(&canonical(&id)) {
