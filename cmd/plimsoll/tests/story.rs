@@ -184,6 +184,34 @@ fn from_nothing_to_packets_and_back() {
     story.expect(0, &["apply", "x.plim"]);
     story.expect(4, &["apply", "x.plim"]);
 
+    // Somebody edits the load balancer between plan and apply: nothing is written, the edit survives.
+    story.rewrite(|text| {
+        text.replacen(
+            "idle_timeout_in_minutes = 15",
+            "idle_timeout_in_minutes = 16",
+            1,
+        )
+    });
+    story.expect(0, &["plan", "--out", "y.plim"]);
+    let id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/loadBalancers/web";
+    let mut document = story.json(0, &["lab", "arm", "GET", id]);
+    let rules = document["properties"]["loadBalancingRules"]
+        .as_array_mut()
+        .unwrap();
+    let plain = rules
+        .iter_mut()
+        .find(|rule| rule["name"] == "plain")
+        .unwrap();
+    plain["properties"]["idleTimeoutInMinutes"] = 11.into();
+    std::fs::write(story.path().join("edit.json"), document.to_string()).unwrap();
+    story.expect(0, &["lab", "arm", "PUT", id, "edit.json"]);
+    let text = story.expect(4, &["apply", "y.plim"]);
+    assert!(text.contains("plain"), "{text}");
+    let rule = format!("{id}/loadBalancingRules/plain");
+    let kept = story.json(0, &["lab", "arm", "GET", &rule]);
+    assert_eq!(kept["properties"]["idleTimeoutInMinutes"], 11);
+    story.expect(2, &["drift"]);
+
     let text = story.expect(0, &["destroy", "--auto-approve"]);
     assert!(text.contains("public_ip.green"), "{text}");
     let left = story.expect(
