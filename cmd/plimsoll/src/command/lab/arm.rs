@@ -4,6 +4,8 @@ use super::{failed, lab};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use plimsoll_azure::versions::api_version;
+use plimsoll_core::model::ArmId;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -23,9 +25,10 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let body = body.map(|file| read(context, file)).transpose()?;
     let method = method.to_ascii_uppercase();
+    let path = with_api_version(id);
     let reply = lab(context)
         .await?
-        .arm(&method, id, body)
+        .arm(&method, &path, body)
         .await
         .map_err(failed)?;
     if let Some(body) = &reply.body {
@@ -54,6 +57,18 @@ pub(super) async fn fault(context: &Context, fault: &str) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
+/// Azure insists on a version; a person who types an id rarely cares which.
+fn with_api_version(id: &str) -> String {
+    if id.contains("api-version=") {
+        return id.to_owned();
+    }
+    let (path, sign) = match id.split_once('?') {
+        Some((path, _)) => (path, '&'),
+        None => (id, '?'),
+    };
+    format!("{id}{sign}api-version={}", api_version(&ArmId::new(path)))
+}
+
 /// JSON from a file, or from standard input.
 fn read(context: &Context, file: &Path) -> Result<Value, Failure> {
     let text = if file.as_os_str() == "-" {
@@ -77,4 +92,21 @@ fn read(context: &Context, file: &Path) -> Result<Value, Failure> {
             .because(&error)
             .next("An ARM document is JSON, as `az … show` and `lab arm GET` print it.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_added_where_none_is_given() {
+        let id = ArmId::network("s", "g", "loadBalancers", "web").to_string();
+        let versioned = with_api_version(&id);
+        assert!(
+            versioned.starts_with(&format!("{id}?api-version=20")),
+            "{versioned}"
+        );
+        assert_eq!(with_api_version(&versioned), versioned);
+        assert!(with_api_version(&format!("{id}?$expand=x")).contains("$expand=x&api-version="));
+    }
 }
