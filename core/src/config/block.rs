@@ -1,18 +1,31 @@
 //! Blocks with their places: the little that decoding needs of the syntax tree.
 
 use super::codes;
+use super::evaluate::Each;
 use crate::model::diag::did_you_mean;
 use crate::model::{Diagnostic, Span};
 use hcl::edit::Span as _;
 use hcl::edit::expr::Expression;
 use hcl::edit::structure::{Attribute, Block as HclBlock, BlockLabel, Body};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A block of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block<'a> {
     pub file: &'a Arc<str>,
+    /// For a block that `dynamic` generated: its `content`.
     pub hcl: &'a HclBlock,
+    generated: Option<Rc<Generated>>,
+}
+
+/// What a `dynamic` block says of one block that it generates.
+#[derive(Debug)]
+pub(super) struct Generated {
+    pub kind: String,
+    pub labels: Vec<String>,
+    /// The iterators that its content sees, outermost first.
+    pub names: Vec<(String, Each)>,
 }
 
 /// An attribute of a block.
@@ -41,7 +54,7 @@ impl<'a> Written<'a> {
 }
 
 pub(super) fn blocks<'a>(file: &'a Arc<str>, body: &'a Body) -> impl Iterator<Item = Block<'a>> {
-    body.blocks().map(move |hcl| Block { file, hcl })
+    body.blocks().map(move |hcl| Block::written(file, hcl))
 }
 
 pub(super) fn attributes<'a>(
@@ -52,8 +65,56 @@ pub(super) fn attributes<'a>(
 }
 
 impl<'a> Block<'a> {
-    pub(super) fn kind(&self) -> &'a str {
-        self.hcl.ident.as_str()
+    pub(super) fn written(file: &'a Arc<str>, hcl: &'a HclBlock) -> Self {
+        Self {
+            file,
+            hcl,
+            generated: None,
+        }
+    }
+
+    pub(super) fn generated(file: &'a Arc<str>, content: &'a HclBlock, by: Rc<Generated>) -> Self {
+        Self {
+            file,
+            hcl: content,
+            generated: Some(by),
+        }
+    }
+
+    /// The iterators of the `dynamic` blocks around it.
+    pub(super) fn names(&self) -> &[(String, Each)] {
+        self.generated.as_ref().map_or(&[], |g| g.names.as_slice())
+    }
+
+    /// A block inside of one that was generated sees its iterators.
+    pub(super) fn within(self, parent: &Self) -> Self {
+        match &parent.generated {
+            Some(generated) => Self {
+                generated: Some(Rc::new(Generated {
+                    kind: self.kind().to_owned(),
+                    labels: self.labels().into_iter().map(str::to_owned).collect(),
+                    names: generated.names.clone(),
+                })),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    pub(super) fn is_generated(&self) -> bool {
+        self.generated.is_some()
+    }
+
+    /// Tells blocks apart that look alike.
+    pub(super) fn place(&self) -> usize {
+        std::ptr::from_ref(self.hcl).addr()
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        match &self.generated {
+            Some(generated) => &generated.kind,
+            None => self.hcl.ident.as_str(),
+        }
     }
 
     pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'a>> + use<'a> {
@@ -68,12 +129,26 @@ impl<'a> Block<'a> {
         self.attributes().find(|a| a.name() == name)
     }
 
-    pub(super) fn labels(&self) -> Vec<&'a str> {
+    pub(super) fn labels(&self) -> Vec<&str> {
+        match &self.generated {
+            Some(generated) => generated.labels.iter().map(String::as_str).collect(),
+            None => self.written_labels(),
+        }
+    }
+
+    pub(super) fn written_labels(&self) -> Vec<&'a str> {
         self.hcl.labels.iter().map(label_text).collect()
     }
 
-    /// The only label; decoding starts only after `expect_labels`.
-    pub(super) fn label(&self) -> &'a str {
+    /// The first label, often the only one; decoding starts only after `expect_labels`.
+    pub(super) fn label(&self) -> &str {
+        match &self.generated {
+            Some(generated) => generated.labels.first().map_or("", String::as_str),
+            None => self.written_label(),
+        }
+    }
+
+    pub(super) fn written_label(&self) -> &'a str {
         self.hcl.labels.first().map(label_text).unwrap_or_default()
     }
 
@@ -101,7 +176,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn expect_labels(&self, names: &[&str], problems: &mut Vec<Diagnostic>) -> bool {
-        if self.hcl.labels.len() == names.len() {
+        if self.labels().len() == names.len() {
             return true;
         }
         let wanted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
@@ -110,6 +185,17 @@ impl<'a> Block<'a> {
         } else {
             wanted.join(" ")
         };
+        if self.is_generated() {
+            problems.push(
+                Diagnostic::error(codes::DYNAMIC.code, codes::DYNAMIC.title)
+                    .at(
+                        self.header(),
+                        format!("{} is written with {wanted}", self.kind()),
+                    )
+                    .help("give them in the dynamic block: labels = [ITERATOR.key]"),
+            );
+            return false;
+        }
         problems.push(
             Diagnostic::error(codes::WRONG_LABELS.code, codes::WRONG_LABELS.title)
                 .at(
@@ -158,7 +244,7 @@ impl<'a> Block<'a> {
     fn indent(&self) -> usize {
         match self.kind() {
             "plimsoll" | "provider" | "public_ip" | "load_balancer" | "guest" | "variable"
-            | "output" => 2,
+            | "output" | "data" | "moved" | "removed" | "import" => 2,
             _ => 4,
         }
     }

@@ -43,6 +43,32 @@ codes! {
         "A variable without a default must be given: --var NAME=VALUE, PLIMSOLL_VAR_NAME, or a file of --var-file.";
     WRONG_VERSION = "PL0117", "another version of plimsoll is asked for",
         "`required_version` does not admit the version that is running.";
+    REFUSED_VALUE = "PL0119", "value refused by its variable",
+        "The condition of a `validation` block is false for the value that the variable has. The message is the one that the \
+         configuration gives.";
+    UNDECLARED_VALUE = "PL0200", "value for a variable that is not declared",
+        "A variable file may serve several configurations, so a name that this one does not declare is only a warning there. \
+         With --var it is an error, and in the environment it is ignored.";
+    SENSITIVE_OUTPUT = "PL0201", "output would show a sensitive value",
+        "What a sensitive value is part of is sensitive too. An output that holds such a value says so: sensitive = true.";
+    DYNAMIC = "PL0202", "dynamic block that cannot be expanded",
+        "A `dynamic` block has for_each, perhaps iterator and labels, and one `content` block. Its keys must be known, and must \
+         not be sensitive, since they become part of what is planned.";
+    LIFECYCLE = "PL0203", "wrong lifecycle block",
+        "A `lifecycle` block takes prevent_destroy (true or false) and ignore_changes (a list of attribute names, or all), both \
+         written out: they are read before anything is evaluated.";
+    ADDRESS = "PL0204", "not an address",
+        "`moved`, `removed`, `import` and `depends_on` name what is declared or recorded: load_balancer.web, guest.vm[\"a\"], \
+         load_balancer.web.rule.green.";
+    MOVED = "PL0205", "move that cannot be made",
+        "A `moved` block names the old address, which nothing declares any more, and the new one, which is declared. Both are of \
+         one type.";
+    REMOVED = "PL0206", "removed, and still declared",
+        "A `removed` block says what becomes of something whose block was taken out. While the block is there it cannot act.";
+    IMPORT = "PL0207", "import of another resource",
+        "Ids follow from names here, so an `import` block is a check: what it names must be what the block declares.";
+    CHECK = "PL0208", "wrong check block",
+        "A `check` block holds `assert` blocks, each with a condition that is true or false and an error_message.";
     FOR_EACH = "PL0118", "for_each takes a map or a set of strings",
         "The keys become part of addresses, so they must be known strings, each once.";
 }

@@ -1,9 +1,10 @@
 //! What the configuration asks for, evaluated, with defaults still unfilled and with every place kept.
 
+pub use super::pointed::{Pointed, PointedItem};
 use crate::model::guest::{Connection, GuestRef, Interface, Os};
 use crate::model::{Addr, ArmId, Attributes, Digest, ItemKind, LoadBalancer, Protocol, Span};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// A configuration that has no errors.
@@ -39,6 +40,86 @@ pub struct Desired {
     pub public_ips: BTreeMap<Addr, DesiredPublicIp>,
     pub load_balancers: BTreeMap<Addr, DesiredLoadBalancer>,
     pub guests: BTreeMap<Addr, DesiredGuest>,
+    /// Load balancers that someone else manages, by their `data` blocks.
+    pub data_load_balancers: BTreeMap<String, DataLoadBalancer>,
+    /// Public IP addresses that someone else manages.
+    pub data_public_ips: BTreeMap<String, ArmId>,
+    pub moves: Vec<Move>,
+    pub removed: Vec<Removed>,
+    pub imports: Vec<Import>,
+    /// Assertions of `check` blocks that are false.
+    pub failed_checks: Vec<FailedCheck>,
+    /// Top-level blocks that exist, with instances or without: `guest.vm`.
+    pub blocks: BTreeMap<String, Lifecycle>,
+}
+
+/// `lifecycle { … }`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lifecycle {
+    pub prevent_destroy: bool,
+    pub ignore_changes: Ignore,
+}
+
+/// Attributes that keep the value that Azure has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ignore {
+    These(BTreeSet<String>),
+    All,
+}
+
+impl Default for Ignore {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+impl Ignore {
+    pub fn ignores(&self, attribute: &str) -> bool {
+        match self {
+            Self::These(names) => names.contains(attribute),
+            Self::All => true,
+        }
+    }
+}
+
+/// `moved { from, to }`: the same thing under another address.
+#[derive(Clone, Debug)]
+pub struct Move {
+    pub from: Pointed,
+    pub to: Pointed,
+}
+
+/// `removed { from, lifecycle { destroy } }`
+#[derive(Clone, Debug)]
+pub struct Removed {
+    pub from: Pointed,
+    pub destroy: bool,
+}
+
+/// `import { to, id }`: it must exist.
+#[derive(Clone, Debug)]
+pub struct Import {
+    pub to: Pointed,
+    pub id: ArmId,
+}
+
+#[derive(Clone, Debug)]
+pub struct FailedCheck {
+    pub name: String,
+    pub message: String,
+}
+
+/// Someone else's load balancer: read, never written.
+#[derive(Clone, Debug)]
+pub struct DataLoadBalancer {
+    pub id: ArmId,
+    /// What its owner is going to add.
+    pub expected: DesiredLoadBalancer,
+    /// Who owns a frontend's address inside the guests, by the frontend's folded name.
+    pub guest_modes: BTreeMap<String, GuestMode>,
+    /// What guests serve behind an HA-ports rule, by the rule's folded name.
+    pub guest_ports: BTreeMap<String, Vec<(Protocol, u16)>>,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +128,7 @@ pub struct DesiredPublicIp {
     pub attributes: Attributes,
     /// The address that the lab will give it: known before it exists. Never set outside the lab.
     pub lab_address: Option<IpAddr>,
+    pub lifecycle: Lifecycle,
     pub span: Span,
 }
 
@@ -54,10 +136,54 @@ pub struct DesiredPublicIp {
 pub struct DesiredLoadBalancer {
     pub id: ArmId,
     pub attributes: Attributes,
-    pub items: Vec<DesiredItem>,
+    pub items: Items,
+    pub lifecycle: Lifecycle,
     /// How long connections may go on after a switch before guests lose what it used.
     pub drain_seconds: u64,
     pub span: Span,
+}
+
+/// Sub-resources in the order of the configuration, found by name without looking at the others.
+#[derive(Clone, Debug, Default)]
+pub struct Items {
+    all: Vec<DesiredItem>,
+    /// By folded name: Azure compares names without case.
+    index: HashMap<(ItemKind, String), usize>,
+}
+
+impl Items {
+    /// `false` where there is one of this kind and name already.
+    pub fn push(&mut self, item: DesiredItem) -> bool {
+        let key = (item.kind, item.name.to_ascii_lowercase());
+        if self.index.contains_key(&key) {
+            return false;
+        }
+        self.index.insert(key, self.all.len());
+        self.all.push(item);
+        true
+    }
+
+    pub fn find(&self, kind: ItemKind, name: &str) -> Option<&DesiredItem> {
+        let at = self.index.get(&(kind, name.to_ascii_lowercase()))?;
+        self.all.get(*at)
+    }
+}
+
+impl std::ops::Deref for Items {
+    type Target = [DesiredItem];
+
+    fn deref(&self) -> &[DesiredItem] {
+        &self.all
+    }
+}
+
+impl<'a> IntoIterator for &'a Items {
+    type Item = &'a DesiredItem;
+    type IntoIter = std::slice::Iter<'a, DesiredItem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all.iter()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +195,7 @@ pub struct DesiredItem {
     pub address: String,
     pub attributes: Attributes,
     pub guest: GuestSettings,
+    pub lifecycle: Lifecycle,
     /// The block's header.
     pub span: Span,
     /// The value of each attribute that was written.
@@ -103,6 +230,7 @@ pub struct DesiredGuest {
     pub os: Os,
     pub interfaces: Vec<Interface>,
     pub connection: Connection,
+    pub lifecycle: Lifecycle,
     pub span: Span,
 }
 
@@ -123,9 +251,7 @@ impl Desired {
 
 impl DesiredLoadBalancer {
     pub fn item(&self, kind: ItemKind, name: &str) -> Option<&DesiredItem> {
-        self.items
-            .iter()
-            .find(|i| i.kind == kind && i.name.eq_ignore_ascii_case(name))
+        self.items.find(kind, name)
     }
 
     /// Overlays what is declared on what is there: ours are set whole, everything else stays as it is.
@@ -134,14 +260,25 @@ impl DesiredLoadBalancer {
             .cloned()
             .unwrap_or_else(|| LoadBalancer::new(self.id.clone()));
         for (name, value) in &self.attributes {
+            if observed.is_some() && self.lifecycle.ignore_changes.ignores(name) {
+                continue;
+            }
             after.attributes.insert(name.clone(), value.clone());
         }
+        let mut names = after.names();
         for item in &self.items {
-            let mut whole = after
-                .item(item.kind, &item.name)
+            let folded = (item.kind, item.name.to_ascii_lowercase());
+            let there = names
+                .get(&folded)
+                .and_then(|name| after.items.get(&item.kind)?.get(name));
+            let exists = there.is_some();
+            let mut whole = there
                 .cloned()
                 .unwrap_or_else(|| crate::model::Item::new(item.name.clone()));
             for attribute in item.kind.attributes() {
+                if exists && item.lifecycle.ignore_changes.ignores(attribute.name) {
+                    continue;
+                }
                 let keeps = attribute.default == crate::model::schema::Fallback::Kept;
                 match item.attributes.get(attribute.name) {
                     Some(value) => {
@@ -155,7 +292,15 @@ impl DesiredLoadBalancer {
                     }
                 }
             }
-            after.set(item.kind, whole);
+            let name = names
+                .entry(folded)
+                .or_insert_with(|| item.name.clone())
+                .clone();
+            after
+                .items
+                .entry(item.kind)
+                .or_default()
+                .insert(name, whole);
         }
         after
     }

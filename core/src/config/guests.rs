@@ -5,6 +5,7 @@ use super::block::Block;
 use super::codes;
 use super::desired::DesiredGuest;
 use super::evaluate::{Each, Evaluator, Place, text};
+use super::lifecycle::lifecycle;
 use super::module::twice;
 use crate::lang::{Type, convert, evaluate};
 use crate::model::guest::{Connection, Interface, Os};
@@ -18,24 +19,24 @@ pub(super) fn guest(
     each: Option<&Each>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<DesiredGuest> {
-    let place = Place {
-        evaluator,
-        each,
-        load_balancer: None,
-    };
-    block.expect_attributes(&["os", "for_each"], problems);
-    block.expect_blocks(&["network_interface", "connection"], problems);
+    let place = evaluator.at(each);
+    block.expect_attributes(&["os", "for_each", "depends_on"], problems);
+    block.expect_blocks(
+        &["network_interface", "connection", "lifecycle", "dynamic"],
+        problems,
+    );
+    let children = evaluator.children(block, &place, problems);
     let os = word(block, "os", &["linux", "windows"], &place, problems);
     let mut interfaces = Vec::new();
     let mut seen: BTreeMap<String, Block<'_>> = BTreeMap::new();
-    for nic in block.blocks().filter(|b| b.kind() == "network_interface") {
+    for nic in children.iter().filter(|b| b.kind() == "network_interface") {
         if !nic.expect_labels(&["NAME"], problems) {
             continue;
         }
-        if let Some(first) = seen.insert(nic.label().to_owned(), nic) {
-            problems.push(twice(&nic, &first));
+        if let Some(first) = seen.insert(nic.label().to_owned(), nic.clone()) {
+            problems.push(twice(nic, &first));
         }
-        interfaces.extend(interface(&nic, &place, problems));
+        interfaces.extend(interface(nic, &place.inside(nic), problems));
     }
     if interfaces.is_empty() && seen.is_empty() {
         problems.push(
@@ -45,7 +46,8 @@ pub(super) fn guest(
                 .help("add `network_interface \"main\" { id = \"/subscriptions/…\", ip_configuration = \"ipconfig1\", backend_pools = [ … ] }` with each attribute on a line of its own"),
         );
     }
-    let connection = connection(block, &place, problems)?;
+    let lifecycle = lifecycle(block, &[], problems);
+    let connection = connection(block, &children, &place, problems)?;
     let os = match os.as_deref()? {
         "windows" => Os::Windows,
         _ => Os::Linux,
@@ -54,6 +56,7 @@ pub(super) fn guest(
         os,
         interfaces,
         connection,
+        lifecycle,
         span: block.header(),
     })
 }
@@ -161,10 +164,11 @@ fn pools(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -
 
 fn connection(
     block: &Block<'_>,
+    children: &[Block<'_>],
     place: &Place<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Connection> {
-    let mut found = block.blocks().filter(|b| b.kind() == "connection");
+    let mut found = children.iter().filter(|b| b.kind() == "connection");
     let Some(connection) = found.next() else {
         problems.push(
             Diagnostic::error(codes::MISSING_BLOCK.code, codes::MISSING_BLOCK.title)
@@ -174,12 +178,13 @@ fn connection(
         return None;
     };
     if let Some(second) = found.next() {
-        problems.push(twice(&second, &connection));
+        problems.push(twice(second, connection));
     }
     if !connection.expect_labels(&["TRANSPORT"], problems) {
         return None;
     }
     connection.expect_blocks(&[], problems);
+    let place = &place.inside(connection);
     let span = connection.header();
     let transport = take(
         choice(
@@ -204,14 +209,14 @@ fn connection(
         "run_command" => {
             connection.expect_attributes(&["virtual_machine"], problems);
             let virtual_machine =
-                string(&connection, "virtual_machine", place, problems).map(ArmId::new);
+                string(connection, "virtual_machine", place, problems).map(ArmId::new);
             Some(Connection::RunCommand { virtual_machine })
         }
         "local" => {
             connection.expect_attributes(&[], problems);
             Some(Connection::Local)
         }
-        _ => ssh(&connection, place, problems),
+        _ => ssh(connection, place, problems),
     }
 }
 

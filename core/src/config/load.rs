@@ -4,13 +4,15 @@ use super::block::Block;
 use super::codes;
 use super::desired::{Backend, Configuration, Desired, Settings};
 use super::evaluate::{Evaluator, Place, text};
+use super::lifecycle::{Dependency, depends_on, lifecycle};
 use super::module::{Module, module, not_supported, parse};
 use super::resources::{addr, each_of};
 use super::sources::{Inputs, SourceSet};
-use super::{flows, guests, resources};
-use crate::lang::{Files, evaluate, to_json};
+use super::{data, flows, guests, refactor, resources, variables};
+use crate::lang::{Files, constant, evaluate, to_json};
 use crate::model::diag::sorted;
-use crate::model::{Diagnostic, Digest, Kind, digest_of};
+use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP};
+use crate::model::{Addr, Diagnostic, Digest, Kind, Span, digest_of};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -32,14 +34,19 @@ pub fn load(
     }
     let evaluator = Evaluator::new(&module, inputs, files);
     let settings = settings(&evaluator, &mut problems);
-    unknown_variables(&module, inputs, &mut problems);
+    variables::undeclared_values(&module, inputs, &mut problems);
+    variables::check(&evaluator, &mut problems);
     for local in module.locals.values() {
         // Every local is computed, used or not: a wrong one is found before someone uses it.
         if let Err(found) = evaluate(local.value(), local.file, &evaluator.place()) {
             problems.extend(found);
         }
     }
-    let desired = desired(&evaluator, &module, inputs, &mut problems);
+    let mut desired = desired(&evaluator, &module, inputs, &mut problems);
+    refactor::moves(&module.moved, &mut desired, &mut problems);
+    refactor::removed(&module.removed, &mut desired, &mut problems);
+    refactor::imports(&evaluator, &module.imports, &mut desired, &mut problems);
+    refactor::checks(&evaluator, &mut desired, &mut problems);
     let outputs = outputs(&evaluator, &module, &mut problems);
     let problems = sorted(problems);
     let failed = problems.iter().any(Diagnostic::is_error);
@@ -62,22 +69,6 @@ fn digest(sources: &SourceSet, inputs: &Inputs) -> Digest {
     digest_of(
         &json!({ "files": files, "variables": inputs.variables, "variable_files": inputs.variable_files }),
     )
-}
-
-fn unknown_variables(module: &Module<'_>, inputs: &Inputs, problems: &mut Vec<Diagnostic>) {
-    for name in inputs.variables.keys().filter(|n| !n.starts_with('<')) {
-        if !module.variables.contains_key(name.as_str()) && inputs.strict.contains(name) {
-            let known = module.variables.keys().copied();
-            let mut problem = Diagnostic::error(codes::UNDECLARED.code, codes::UNDECLARED.title)
-                .note(format!(
-                    "--var gives {name:?}, and the configuration declares no such variable"
-                ));
-            if let Some(near) = crate::model::diag::did_you_mean(name, known) {
-                problem = problem.help(format!("did you mean {near:?}?"));
-            }
-            problems.push(problem);
-        }
-    }
 }
 
 fn string(
@@ -113,7 +104,7 @@ fn settings<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) ->
         tenant_id: None,
         endpoint: None,
     };
-    if let Some(block) = evaluator.module.plimsoll {
+    if let Some(block) = &evaluator.module.plimsoll {
         block.expect_attributes(&["required_version", "deployment"], problems);
         block.expect_blocks(&["backend"], problems);
         if let Some(deployment) = string(&block, "deployment", &place, problems) {
@@ -133,7 +124,7 @@ fn settings<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) ->
         }
         backend(&block, &mut settings, &place, problems);
     }
-    if let Some(block) = evaluator.module.provider {
+    if let Some(block) = &evaluator.module.provider {
         block.expect_attributes(&["subscription_id", "tenant_id", "endpoint"], problems);
         block.expect_blocks(&[], problems);
         settings.subscription_id = match evaluator.subscription(&block.header()) {
@@ -255,7 +246,28 @@ fn desired<'a>(
 ) -> Desired {
     let mut desired = Desired::default();
     let place = evaluator.place();
+    let mut dependencies: Vec<(Addr, Vec<Dependency>)> = Vec::new();
+    for (label, block) in &module.data_public_ips {
+        let id = data::public_ip(evaluator, block, problems);
+        desired
+            .data_public_ips
+            .extend(id.map(|id| ((*label).to_owned(), id)));
+    }
+    for (label, block) in &module.data_load_balancers {
+        let found = data::load_balancer(evaluator, block, problems);
+        desired
+            .data_load_balancers
+            .extend(found.map(|f| ((*label).to_owned(), f)));
+    }
     for block in module.public_ips.values() {
+        declared(
+            Kind::PublicIp,
+            block,
+            PUBLIC_IP,
+            &mut desired,
+            &mut dependencies,
+            problems,
+        );
         for each in each_of(evaluator, block, &place, problems) {
             let found = resources::public_ip(evaluator, block, each.as_ref(), inputs.lab, problems);
             desired
@@ -264,6 +276,14 @@ fn desired<'a>(
         }
     }
     for block in module.load_balancers.values() {
+        declared(
+            Kind::LoadBalancer,
+            block,
+            LOAD_BALANCER,
+            &mut desired,
+            &mut dependencies,
+            problems,
+        );
         for each in each_of(evaluator, block, &place, problems) {
             let found = resources::load_balancer(evaluator, block, each.as_ref(), problems);
             if let Some(found) = found {
@@ -275,6 +295,14 @@ fn desired<'a>(
         }
     }
     for block in module.guests.values() {
+        declared(
+            Kind::Guest,
+            block,
+            &[],
+            &mut desired,
+            &mut dependencies,
+            problems,
+        );
         for each in each_of(evaluator, block, &place, problems) {
             let found = guests::guest(evaluator, block, each.as_ref(), problems);
             desired
@@ -283,7 +311,26 @@ fn desired<'a>(
         }
     }
     same_id(&desired, problems);
+    refactor::dependencies(&dependencies, &desired, problems);
     desired
+}
+
+/// What counts for the block whatever its instances are.
+fn declared(
+    kind: Kind,
+    block: &Block<'_>,
+    table: &'static [Attribute],
+    desired: &mut Desired,
+    dependencies: &mut Vec<(Addr, Vec<Dependency>)>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let addr = Addr::new(kind, block.label());
+    let names: Vec<&str> = table.iter().map(|a| a.name).collect();
+    // Its own problems are reported with the first instance.
+    let lifecycle = lifecycle(block, &names, &mut Vec::new());
+    desired.blocks.insert(addr.to_string(), lifecycle);
+    let on = depends_on(block, problems);
+    dependencies.push((addr, on));
 }
 
 /// Two blocks that name one resource in Azure would fight over it.
@@ -317,8 +364,34 @@ fn outputs<'a>(
             problems.push(block.missing("value", "…"));
             continue;
         };
+        let says_sensitive = match block.attribute("sensitive") {
+            None => false,
+            Some(flag) => match constant(flag.value(), flag.file).map(|v| v.as_bool()) {
+                Ok(Some(flag)) => flag,
+                Ok(None) | Err(_) => {
+                    problems.push(super::attribute::wrong(
+                        &flag.value_span(),
+                        "sensitive is true or false, written out",
+                    ));
+                    false
+                }
+            },
+        };
         match evaluate(written.value(), written.file, &evaluator.place()) {
-            Ok(value) if value.contains_sensitive() => {
+            Ok(value) if value.contains_sensitive() && !says_sensitive => {
+                let problem =
+                    Diagnostic::error(codes::SENSITIVE_OUTPUT.code, codes::SENSITIVE_OUTPUT.title)
+                        .at(written.value_span(), "this holds a sensitive value");
+                problems.push(match block.attribute("sensitive") {
+                    None => {
+                        let end = written.value_span().end;
+                        let place = Span::new(written.file.clone(), end..end);
+                        problem.patch("say so", place, "\n  sensitive = true")
+                    }
+                    Some(flag) => problem.patch("say so", flag.value_span(), "true"),
+                });
+            }
+            Ok(_) if says_sensitive => {
                 outputs.insert((*name).to_owned(), Json::String("(sensitive)".to_owned()));
             }
             Ok(value) => {

@@ -4,14 +4,21 @@
 mod attribute;
 mod block;
 pub mod codes;
+mod data;
 mod desired;
 mod evaluate;
 mod flows;
 mod guests;
+mod instances;
+mod lifecycle;
 mod load;
 mod module;
+mod named;
+mod pointed;
+mod refactor;
 mod resources;
 mod sources;
+mod variables;
 
 pub use desired::*;
 pub use load::load;

@@ -26,9 +26,6 @@ const KNOWN: &[&str] = &[
     "import",
 ];
 
-/// Part of the language, and not of this version.
-const NOT_YET: &[&str] = &["data", "check", "moved", "removed", "import"];
-
 /// Parsed files, owning the syntax trees.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
@@ -57,6 +54,12 @@ pub(super) struct Module<'a> {
     pub public_ips: BTreeMap<&'a str, Block<'a>>,
     pub load_balancers: BTreeMap<&'a str, Block<'a>>,
     pub guests: BTreeMap<&'a str, Block<'a>>,
+    pub data_load_balancers: BTreeMap<&'a str, Block<'a>>,
+    pub data_public_ips: BTreeMap<&'a str, Block<'a>>,
+    pub checks: BTreeMap<&'a str, Block<'a>>,
+    pub moved: Vec<Block<'a>>,
+    pub removed: Vec<Block<'a>>,
+    pub imports: Vec<Block<'a>>,
 }
 
 pub(super) fn module<'a>(parsed: &'a Parsed, problems: &mut Vec<Diagnostic>) -> Module<'a> {
@@ -89,22 +92,42 @@ fn place<'a>(module: &mut Module<'a>, block: Block<'a>, problems: &mut Vec<Diagn
         "public_ip" => &mut module.public_ips,
         "load_balancer" => &mut module.load_balancers,
         "guest" => &mut module.guests,
-        kind if NOT_YET.contains(&kind) => {
-            problems.push(not_supported(
-                block.kind_span(),
-                &format!("the {kind} block"),
-            ));
+        "check" => &mut module.checks,
+        word @ ("moved" | "removed" | "import") => {
+            block.expect_labels(&[], problems);
+            match word {
+                "moved" => module.moved.push(block),
+                "removed" => module.removed.push(block),
+                _ => module.imports.push(block),
+            }
             return;
+        }
+        "data" => {
+            if !block.expect_labels(&["TYPE", "NAME"], problems) {
+                return;
+            }
+            match block.label() {
+                "load_balancer" => &mut module.data_load_balancers,
+                "public_ip" => &mut module.data_public_ips,
+                other => {
+                    problems.push(
+                        Diagnostic::error(codes::UNKNOWN_BLOCK.code, codes::UNKNOWN_BLOCK.title)
+                            .at(block.header(), format!("there is no data {other:?}"))
+                            .help("there are data \"load_balancer\" and data \"public_ip\""),
+                    );
+                    return;
+                }
+            }
         }
         _ => {
             problems.push(unknown_block(&block, KNOWN, None));
             return;
         }
     };
-    if !block.expect_labels(&["NAME"], problems) {
+    if block.kind() != "data" && !block.expect_labels(&["NAME"], problems) {
         return;
     }
-    let label = block.label();
+    let label = block.written_labels().pop().unwrap_or_default();
     if hcl::edit::Ident::try_new(label).is_err() {
         problems.push(
             Diagnostic::error(codes::WRONG_NAME.code, codes::WRONG_NAME.title)

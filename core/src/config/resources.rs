@@ -1,29 +1,31 @@
 //! Public IP addresses, load balancers and their sub-resources.
 
 use super::attribute::{Decoded, choice, decode, guard, int, wrong};
-use super::block::{Block, Written};
+use super::block::{Block, Written, unknown_block};
 use super::codes;
-use super::desired::{DesiredItem, DesiredLoadBalancer, DesiredPublicIp, GuestMode, GuestSettings};
-use super::evaluate::{Each, Evaluator, Place, text};
-use super::module::not_supported;
+use super::desired::{
+    DesiredItem, DesiredLoadBalancer, DesiredPublicIp, GuestMode, GuestSettings, Items,
+};
+use super::evaluate::{Each, Evaluator, Place, Within, text};
+use super::lifecycle::lifecycle;
 use crate::lang::{Type, Value, convert, evaluate};
-use crate::model::schema::{LOAD_BALANCER, PUBLIC_IP};
-use crate::model::{Addr, Attr, Diagnostic, ItemKind, Kind, Protocol};
+use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP};
+use crate::model::{Addr, Attr, Diagnostic, ItemKind, Kind, Protocol, Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-const OF_RESOURCES: &[&str] = &["name", "resource_group", "for_each"];
+const OF_RESOURCES: &[&str] = &["name", "resource_group", "for_each", "depends_on"];
 
 /// The instances of a block: itself, or one for each key.
-pub(super) fn each_of<'a>(
-    evaluator: &'a Evaluator<'a>,
-    block: &Block<'a>,
-    place: &Place<'a>,
+pub(super) fn each_of(
+    evaluator: &Evaluator<'_>,
+    block: &Block<'_>,
+    place: &Place<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Option<Each>> {
     match evaluator.instances(block, place) {
         Ok(None) => vec![None],
-        Ok(Some(all)) => all.into_iter().map(Some).collect(),
+        Ok(Some(keys)) => keys.all.iter().cloned().map(Some).collect(),
         Err(found) => {
             problems.extend(found);
             Vec::new()
@@ -39,7 +41,7 @@ pub(super) fn addr(kind: Kind, block: &Block<'_>, each: Option<&Each>) -> Addr {
 }
 
 /// Evaluates an attribute that is not Azure's.
-fn own<'b>(
+pub(super) fn own<'b>(
     block: &Block<'b>,
     name: &str,
     place: &Place<'_>,
@@ -67,12 +69,8 @@ pub(super) fn public_ip(
     lab: bool,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<DesiredPublicIp> {
-    let place = Place {
-        evaluator,
-        each,
-        load_balancer: None,
-    };
-    block.expect_blocks(&[], problems);
+    let place = evaluator.at(each);
+    block.expect_blocks(&["lifecycle"], problems);
     let beside = [OF_RESOURCES, &["lab_address"]].concat();
     let decoded = decode(block, PUBLIC_IP, &beside, None, &place, problems);
     let lab_address = own(block, "lab_address", &place, problems).and_then(|(value, written)| {
@@ -92,6 +90,7 @@ pub(super) fn public_ip(
             id,
             attributes: decoded.attributes,
             lab_address: lab_address.filter(|_| lab),
+            lifecycle: lifecycle(block, &names(PUBLIC_IP), problems),
             span: block.header(),
         }),
         Err(found) => {
@@ -108,16 +107,9 @@ pub(super) fn load_balancer<'a>(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<DesiredLoadBalancer> {
     let place = Place {
-        evaluator,
-        each,
-        load_balancer: Some((block, each)),
+        within: Within::LoadBalancer(block, each),
+        ..evaluator.at(each)
     };
-    let words: Vec<&str> = ItemKind::ALL
-        .iter()
-        .map(|k| k.word())
-        .chain(["lifecycle", "dynamic"])
-        .collect();
-    block.expect_blocks(&words, problems);
     let beside = [OF_RESOURCES, &["drain"]].concat();
     let decoded = decode(block, LOAD_BALANCER, &beside, None, &place, problems);
     let drain_seconds = seconds(block, "drain", &place, problems);
@@ -131,31 +123,51 @@ pub(super) fn load_balancer<'a>(
     let mut wanted = DesiredLoadBalancer {
         id,
         attributes: decoded.attributes,
-        items: Vec::new(),
+        items: Items::default(),
+        lifecycle: lifecycle(block, &names(LOAD_BALANCER), problems),
         drain_seconds,
         span: block.header(),
     };
+    items(evaluator, block, &place, &mut wanted, problems);
+    Some(wanted)
+}
+
+fn names(table: &'static [Attribute]) -> Vec<&'static str> {
+    table.iter().map(|a| a.name).collect()
+}
+
+/// The sub-resources that a block holds, in order.
+pub(super) fn items<'a>(
+    evaluator: &'a Evaluator<'a>,
+    block: &Block<'a>,
+    place: &Place<'_>,
+    wanted: &mut DesiredLoadBalancer,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let words: Vec<&str> = ItemKind::ALL
+        .iter()
+        .map(|k| k.word())
+        .chain(["lifecycle", "dynamic"])
+        .collect();
+    block.expect_blocks(&words, problems);
     let mut seen: BTreeMap<(ItemKind, String), Block<'_>> = BTreeMap::new();
-    for child in block.blocks() {
-        if ["lifecycle", "dynamic"].contains(&child.kind()) {
-            problems.push(not_supported(
-                child.kind_span(),
-                &format!("{} blocks here", child.kind()),
-            ));
-            continue;
-        }
-        let Some(kind) = ItemKind::ALL.into_iter().find(|k| k.word() == child.kind()) else {
+    for child in evaluator.children(block, place, problems) {
+        let Some(kind) = super::evaluate::item_kind(child.kind()) else {
+            if child.is_generated() && child.kind() != "lifecycle" {
+                problems.push(unknown_block(&child, &words, Some(block.kind())));
+            }
             continue;
         };
         if !child.expect_labels(&["NAME"], problems) {
             continue;
         }
-        for instance in each_of(evaluator, &child, &place, problems) {
+        let within = place.inside(&child);
+        for instance in each_of(evaluator, &child, &within, problems) {
             let within = Place {
-                each: instance.as_ref().or(each),
-                ..place
+                each: instance.as_ref().or(place.each),
+                ..within
             };
-            let Some(item) = item(kind, &child, instance.as_ref(), &wanted, &within, problems)
+            let Some(item) = item(kind, &child, instance.as_ref(), wanted, &within, problems)
             else {
                 continue;
             };
@@ -163,14 +175,13 @@ pub(super) fn load_balancer<'a>(
             match seen.get(&key) {
                 Some(first) => problems.push(super::module::twice(&child, first)),
                 None => {
-                    seen.insert(key, child);
+                    seen.insert(key, child.clone());
                     wanted.drain_seconds = wanted.drain_seconds.max(item.guest.drain_seconds);
                     wanted.items.push(item);
                 }
             }
         }
     }
-    Some(wanted)
 }
 
 fn item(
@@ -181,7 +192,15 @@ fn item(
     place: &Place<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<DesiredItem> {
-    block.expect_blocks(&[], problems);
+    let blocks: &[&str] = match kind {
+        ItemKind::BackendPool => &["lifecycle", "address", "dynamic"],
+        ItemKind::Frontend
+        | ItemKind::Probe
+        | ItemKind::Rule
+        | ItemKind::InboundNatRule
+        | ItemKind::OutboundRule => &["lifecycle"],
+    };
+    block.expect_blocks(blocks, problems);
     let beside: &[&str] = match kind {
         ItemKind::Frontend => &["name", "for_each", "guest_mode"],
         ItemKind::Rule => &["name", "for_each", "guest_ports", "drain"],
@@ -231,6 +250,7 @@ fn item(
         address,
         attributes: decoded.attributes,
         guest,
+        lifecycle: lifecycle(block, &names(kind.attributes()), problems),
         span: block.header(),
         attribute_spans: decoded.spans,
     })
@@ -299,17 +319,22 @@ fn guest_mode(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnosti
         return GuestMode::default();
     };
     let span = written.value_span();
-    let word = text(&value, &span)
-        .and_then(|t| choice(&t, "guest_mode", &["loopback", "cluster", "none"], &span));
-    match word.as_deref() {
-        Ok("cluster") => GuestMode::Cluster,
-        Ok("none") => GuestMode::None,
-        Ok(_) => GuestMode::Loopback,
+    match text(&value, &span).and_then(|word| mode(&word, &span)) {
+        Ok(mode) => mode,
         Err(found) => {
-            problems.extend(found.iter().cloned());
+            problems.extend(found);
             GuestMode::default()
         }
     }
+}
+
+pub(super) fn mode(word: &str, span: &Span) -> Result<GuestMode, Vec<Diagnostic>> {
+    let word = choice(word, "guest_mode", &["loopback", "cluster", "none"], span)?;
+    Ok(match word.as_str() {
+        "cluster" => GuestMode::Cluster,
+        "none" => GuestMode::None,
+        _ => GuestMode::Loopback,
+    })
 }
 
 /// `[3200, "udp/53"]`: TCP unless it says otherwise.
@@ -325,6 +350,16 @@ fn guest_ports(
         return Vec::new();
     };
     let span = written.value_span();
+    ports(&value).unwrap_or_else(|| {
+        problems.push(
+            wrong(&span, "guest_ports takes a list of ports")
+                .help("for example [3200, 3600, \"udp/53\"]"),
+        );
+        Vec::new()
+    })
+}
+
+pub(super) fn ports(value: &Value) -> Option<Vec<(Protocol, u16)>> {
     let parse = |item: &Value| -> Option<(Protocol, u16)> {
         let text = convert(item, &Type::String).ok()?;
         let text = text.as_str()?;
@@ -340,16 +375,9 @@ fn guest_ports(
             .filter(|p| *p > 0)
             .map(|port| (protocol, port))
     };
-    let parsed = value
+    value
         .items()
-        .and_then(|items| items.iter().map(parse).collect::<Option<Vec<_>>>());
-    parsed.unwrap_or_else(|| {
-        problems.push(
-            wrong(&span, "guest_ports takes a list of ports")
-                .help("for example [3200, 3600, \"udp/53\"]"),
-        );
-        Vec::new()
-    })
+        .and_then(|items| items.iter().map(parse).collect::<Option<Vec<_>>>())
 }
 
 /// `"90s"`, `"2m"`, or a number of seconds.

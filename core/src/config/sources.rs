@@ -19,6 +19,8 @@ pub struct Inputs {
     pub strict: std::collections::BTreeSet<String>,
     /// Values from variable files (already evaluated), weaker than `variables`.
     pub variable_files: BTreeMap<String, Value>,
+    /// The file that gave each of `variable_files`, for people.
+    pub variable_origins: BTreeMap<String, String>,
     /// Only in the lab does `lab_address` count.
     pub lab: bool,
 }

@@ -5,7 +5,7 @@ use super::schema::ItemKind;
 use super::{ArmId, Protocol};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 /// A load balancer: everything one PUT carries, and the membership that Azure reports with it.
@@ -18,6 +18,9 @@ pub struct LoadBalancer {
     /// Per pool, the ids of the NIC ip configurations that Azure reports as members. Read-only: membership lives on the NIC.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, Vec<ArmId>>,
+    /// Per inbound NAT rule, the NIC ip configuration that it leads to, as Azure reports it. Read-only: the NIC says so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nat_targets: BTreeMap<String, ArmId>,
     /// Per internal frontend with a dynamic address, the address that Azure chose. Read-only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dynamic_addresses: BTreeMap<String, IpAddr>,
@@ -32,6 +35,7 @@ impl LoadBalancer {
             attributes: Attributes::new(),
             items: BTreeMap::new(),
             members: BTreeMap::new(),
+            nat_targets: BTreeMap::new(),
             dynamic_addresses: BTreeMap::new(),
             rest: serde_json::Map::new(),
         }
@@ -46,6 +50,18 @@ impl LoadBalancer {
         items
             .get(name)
             .or_else(|| items.values().find(|i| i.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// Kind and folded name → the name as Azure spells it: to find many items, where looking for each would take long.
+    pub fn names(&self) -> HashMap<(ItemKind, String), String> {
+        let of = |(kind, items): (&ItemKind, &IndexMap<String, Item>)| {
+            let kind = *kind;
+            let names = items.keys();
+            names
+                .map(|name| ((kind, name.to_ascii_lowercase()), name.clone()))
+                .collect::<Vec<_>>()
+        };
+        self.items.iter().flat_map(of).collect()
     }
 
     /// The item that an id of this load balancer points at.
