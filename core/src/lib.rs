@@ -6,3 +6,4 @@ pub mod lang;
 pub mod plan;
 pub mod apply;
 pub mod state;
+pub mod explain;

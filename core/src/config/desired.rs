@@ -13,6 +13,8 @@ pub struct Configuration {
     pub settings: Settings,
     pub desired: Desired,
     pub outputs: BTreeMap<String, serde_json::Value>,
+    /// Findings that are meant, each with its reason.
+    pub accepted: Vec<super::checks::Accepted>,
     /// Of the sources and of the variables' values.
     pub digest: Digest,
 }

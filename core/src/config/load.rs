@@ -8,7 +8,7 @@ use super::lifecycle::{Dependency, depends_on, lifecycle};
 use super::module::{Module, module, not_supported, parse};
 use super::resources::{addr, each_of};
 use super::sources::{Inputs, SourceSet};
-use super::{data, flows, guests, refactor, resources, variables};
+use super::{checks, data, guests, refactor, resources, variables};
 use crate::lang::{Files, constant, evaluate, to_json};
 use crate::model::diag::sorted;
 use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP};
@@ -48,12 +48,15 @@ pub fn load(
     refactor::imports(&evaluator, &module.imports, &mut desired, &mut problems);
     refactor::checks(&evaluator, &mut desired, &mut problems);
     let outputs = outputs(&evaluator, &module, &mut problems);
+    let acceptances = checks::acceptances(&module.acceptances, &evaluator, &mut problems);
+    let accepted = checks::check(&desired, acceptances, &mut problems);
     let problems = sorted(problems);
     let failed = problems.iter().any(Diagnostic::is_error);
     let configuration = settings.filter(|_| !failed).map(|settings| Configuration {
         settings,
         desired,
         outputs,
+        accepted,
         digest: digest(sources, inputs),
     });
     (configuration, problems)
@@ -287,7 +290,6 @@ fn desired<'a>(
         for each in each_of(evaluator, block, &place, problems) {
             let found = resources::load_balancer(evaluator, block, each.as_ref(), problems);
             if let Some(found) = found {
-                flows::check(&found, problems);
                 desired
                     .load_balancers
                     .insert(addr(Kind::LoadBalancer, block, each.as_ref()), found);

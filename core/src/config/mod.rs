@@ -3,11 +3,11 @@
 
 mod attribute;
 mod block;
+pub mod checks;
 pub mod codes;
 mod data;
 mod desired;
 mod evaluate;
-mod flows;
 mod guests;
 mod instances;
 mod lifecycle;

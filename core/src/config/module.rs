@@ -24,6 +24,7 @@ const KNOWN: &[&str] = &[
     "moved",
     "removed",
     "import",
+    "accept",
 ];
 
 /// Parsed files, owning the syntax trees.
@@ -54,6 +55,8 @@ pub(super) struct Module<'a> {
     pub public_ips: BTreeMap<&'a str, Block<'a>>,
     pub load_balancers: BTreeMap<&'a str, Block<'a>>,
     pub guests: BTreeMap<&'a str, Block<'a>>,
+    /// `accept` blocks: several may name one code.
+    pub acceptances: Vec<Block<'a>>,
     pub data_load_balancers: BTreeMap<&'a str, Block<'a>>,
     pub data_public_ips: BTreeMap<&'a str, Block<'a>>,
     pub checks: BTreeMap<&'a str, Block<'a>>,
@@ -87,6 +90,7 @@ fn place<'a>(module: &mut Module<'a>, block: Block<'a>, problems: &mut Vec<Diagn
         "plimsoll" => return single(&mut module.plimsoll, block, &[], problems),
         "provider" => return single(&mut module.provider, block, &["azure"], problems),
         "locals" => return locals(module, block, problems),
+        "accept" => return module.acceptances.push(block),
         "variable" => &mut module.variables,
         "output" => &mut module.outputs,
         "public_ip" => &mut module.public_ips,

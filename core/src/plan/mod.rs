@@ -1,6 +1,7 @@
 //! Planning: desired, observed and prior in; changes, steps, drift and findings out. Pure.
 
 mod addresses;
+pub mod codes;
 mod drift;
 mod file;
 mod findings;

@@ -13,12 +13,12 @@ pub(crate) use template::{describe, render};
 pub(crate) use traverse::static_path;
 
 use super::codes;
-use crate::model::Code;
 use super::convert::convert;
 use super::number::Number;
 use super::scope::{NoFiles, Resolved, Scope, Step};
 use super::types::Type;
 use super::value::{Entries, Value};
+use crate::model::Code;
 use crate::model::{Diagnostic, Span};
 use hcl::edit::Span as _;
 use hcl::edit::expr::{Expression, Object, ObjectKey};

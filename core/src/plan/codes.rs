@@ -1,0 +1,64 @@
+//! The codes of what planning finds with live facts.
+
+use crate::model::code::codes;
+
+codes! {
+    SILENT_SERVICE = "PL0301", "nothing listens",
+        "Azure will deliver packets of a rule to this address and port inside the guest, and no socket there takes them. Bind \
+         the application to the frontend's address (floating IP) or to every address. A rule goes live without it: only \
+         address and firewall are plimsoll's.",
+        Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-floating-ip";
+    SILENT_PROBE = "PL0302", "nothing answers the health probe",
+        "Health probes go to the VM's own address, for floating IP rules too, because the frontend's address is the same on \
+         all members. An application that is bound to the frontend's address alone never answers them, and Azure sends such \
+         a guest nothing.",
+        Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-multivip-overview: probes use the DIP";
+    WRONG_NETMASK = "PL0303", "an address has the wrong netmask",
+        "A frontend's address on the loopback interface is one address, /32 or /128. With a wider netmask the guest takes the \
+         whole subnet for itself and cannot reach its neighbours; the example on the Microsoft page does that.",
+        Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-floating-ip; Linux' local routing table";
+    NOT_SYSTEMD = "PL0304", "the guest does not boot with systemd",
+        "What plimsoll sets is put back at boot by a systemd unit of its own. Where something else is process 1, it works now \
+         and is gone after a reboot.",
+        Warning, "plimsoll's own persistence";
+    FIREWALL_REFUSES = "PL0305", "a firewall rule refuses the packets",
+        "A rule that someone else made comes before the one that would let a rule's packets in. plimsoll never changes or goes \
+         around other people's firewall rules: remove it, or take the load balancer's rule out of the configuration.",
+        Error, "the guest's own ruleset";
+    FIREWALL_UNCLEAR = "PL0306", "a firewall rule that cannot be judged",
+        "A rule of the guest's firewall uses matches that plimsoll does not understand, so it may refuse the packets or not. \
+         Look at it in the guest.",
+        Warning, "the guest's own ruleset";
+    UNREADABLE_GUEST = "PL0310", "a guest could not be read",
+        "Nobody knows what is inside it now, so changes that need it are blocked. Everything else is planned. Once it can be \
+         reached again, plan again.",
+        Warning, "the guest's connection";
+    TCP_TIMESTAMPS = "PL0311", "TCP timestamps are on where a cluster answers health probes",
+        "Microsoft's guides for clusters turn TCP timestamps off on every node, because health probes are said to fail with \
+         them. Tuning profiles may turn them on again: `net.ipv4.tcp_timestamps = 0` belongs into a file of its own below \
+         /etc/sysctl.d.",
+        Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview; SAP notes 1410736 and 2382421";
+    STRICT_REVERSE_PATH = "PL0312", "strict reverse path filtering with several interfaces",
+        "With `rp_filter = 1` Linux drops a packet whose reply would leave through another interface. A guest with several \
+         interfaces has one default route, so packets of a rule that arrive elsewhere vanish before the firewall sees them. \
+         `rp_filter = 2` on the interface keeps the check and lets them in.",
+        Warning, "kernel documentation, networking/ip-sysctl: rp_filter";
+    EPHEMERAL_PROBE_PORT = "PL0313", "a probe port that outgoing connections may take",
+        "The probe's port lies in the range that the kernel takes ports for outgoing connections from. A connection may hold \
+         it at the moment in which the cluster wants to open it, and then the probe is not answered. \
+         `net.ipv4.ip_local_reserved_ports` keeps it free.",
+        Warning, "kernel documentation, networking/ip-sysctl: ip_local_reserved_ports; Microsoft's guide for SQL Server";
+    SECONDARY_CONFIGURATION = "PL0314", "floating IP on a secondary IP configuration",
+        "Microsoft's page says that floating IP does not work on secondary IP configurations for load balancing, other than \
+         with public dual-stack load balancers or a NAT gateway. Put the primary configuration into the pool, or give the VM \
+         a second network interface.",
+        Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-floating-ip, Limitations";
+    PROBE_BLOCKED = "PL0315", "the firewall refuses the health probe",
+        "Health probes come from 168.63.129.16 to the VM's own address. A rule of the guest's firewall refuses them, so Azure \
+         takes the member for down and sends it nothing.",
+        Error, "learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview: probe source";
+    NAT_POOLS = "PL0320", "inbound NAT rules beside inbound NAT pools",
+        "The load balancer has inbound NAT pools, which scale sets use. Azure refuses to add or change inbound NAT rules \
+         beside them (AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported).",
+        Error, "Azure error text of AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported";
+}
