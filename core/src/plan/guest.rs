@@ -2,7 +2,7 @@
 
 use super::addresses::PublicAddresses;
 use super::load_balancer::LoadBalancerPlan;
-use super::needs::{Declared, Member, Needs, Undeclared, needs};
+use super::needs::{Member, Needs, Owner, Reach, Select};
 use super::{Action, Change, EntryChange, MembershipChange, MembershipEdit, Reliance};
 use crate::config::{Desired, DesiredGuest};
 use crate::model::guest::{
@@ -10,7 +10,7 @@ use crate::model::guest::{
     Verdict,
 };
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, Where};
+use crate::model::{Addr, ArmId, LoadBalancer, Where};
 use crate::state::{Recorded, RecordedInterface, State, StateEdit};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +34,10 @@ pub struct GuestPlan {
     pub needs: Needs,
     /// Pools it is in, before or after.
     pub pools: BTreeSet<ArmId>,
+    /// Load balancers that send it packets, before or after: through its pools or through NAT rules.
+    pub load_balancers: BTreeSet<ArmId>,
+    /// Pools of someone else's load balancers that it should be in and is not; we never join those.
+    pub missing: Vec<(ArmId, ArmId)>,
     pub relies_on: Vec<Reliance>,
     /// It could not be read, and why.
     pub unreadable: Option<String>,
@@ -48,8 +52,7 @@ pub struct Surroundings<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
     pub prior: Option<&'a State>,
-    pub load_balancers: &'a [LoadBalancerPlan],
-    pub public: &'a PublicAddresses,
+    pub rules: &'a Rules,
     pub claim: &'a Claim,
     /// Lineages of this deployment whose claims are taken over.
     pub predecessors: &'a BTreeSet<String>,
@@ -75,6 +78,7 @@ struct Membership {
     joins: BTreeMap<ArmId, Vec<MembershipEdit>>,
     leaves: BTreeMap<ArmId, Vec<MembershipEdit>>,
     record: Vec<StateEdit>,
+    missing: Vec<(ArmId, ArmId)>,
     blocked: Vec<String>,
 }
 
@@ -91,10 +95,8 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
             (&[][..], BTreeSet::new())
         }
     };
-    let membership = membership(addr, declared, recorded_interfaces, around.observed);
-    let wanted = demanded(around, &membership.after);
-    let kept = kept(around, &membership.after);
-    let was_used = used_now(around, &membership.observed);
+    let membership = membership(addr, declared, recorded_interfaces, around);
+    let wanted = around.rules.demanded(&membership.after);
     let pools_of = |members: &[Member]| {
         members
             .iter()
@@ -118,11 +120,16 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
         forget: Vec::new(),
         declared: declared.is_some(),
         needs: wanted,
+        load_balancers: BTreeSet::new(),
+        missing: membership.missing,
         relies_on: Vec::new(),
         unreadable: None,
         gone: false,
         blocked: membership.blocked,
     };
+    plan.load_balancers = plan.pools.iter().filter_map(ArmId::parent).collect();
+    plan.load_balancers
+        .extend(around.rules.targeting(&membership.after));
     plan.change.about = format!(
         "{} · {}",
         os_word(reference.os),
@@ -131,14 +138,11 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
     plan.change.memberships = membership_changes(&plan);
     match around.observed.guests.get(addr) {
         Some(Observation::Present(facts)) => {
-            inside(
-                &mut plan,
-                facts,
-                &recorded_entries,
-                &kept,
-                &was_used,
-                around,
-            );
+            let members = Members {
+                observed: &membership.observed,
+                after: &membership.after,
+            };
+            inside(&mut plan, facts, &recorded_entries, members, around);
         }
         Some(Observation::Absent) => plan.gone = true,
         Some(Observation::Unreadable { why }) => plan.unreadable = Some(why.clone()),
@@ -180,65 +184,103 @@ fn action(plan: &GuestPlan, recorded: bool) -> Action {
     }
 }
 
-/// What the declared rules demand when all is done.
-fn demanded(around: &Surroundings<'_>, members: &[Member]) -> Needs {
-    let mut all = Needs::default();
-    for plan in around.load_balancers {
-        let (Some(after), Some(declared)) =
-            (&plan.after, around.desired.load_balancers.get(&plan.addr))
-        else {
-            continue;
+/// The rules of every load balancer, as they shall be and as they are.
+#[derive(Debug)]
+pub struct Rules {
+    after: Vec<Reach>,
+    now: Vec<Reach>,
+}
+
+impl Rules {
+    pub fn new(
+        desired: &Desired,
+        observed: &Observed,
+        load_balancers: &[LoadBalancerPlan],
+        public: &PublicAddresses,
+    ) -> Self {
+        let mut after = Vec::new();
+        let mut planned: BTreeSet<&ArmId> = BTreeSet::new();
+        for plan in load_balancers {
+            planned.insert(&plan.id);
+            if let Some(body) = &plan.after {
+                let owner = match desired.load_balancers.get(&plan.addr) {
+                    Some(declared) => Owner::Declared(declared),
+                    None => Owner::Nobody,
+                };
+                after.push(Reach::new(body, owner, public));
+            }
+        }
+        for data in desired.data_load_balancers.values() {
+            planned.insert(&data.id);
+            let found = observed.load_balancers.get(&data.id);
+            let found = found.and_then(Observation::present);
+            // Guests hold what the rules need that are there, and what those need that its owner announces.
+            let owner = Owner::Data(data);
+            if let Some(found) = found {
+                after.push(Reach::new(found, owner, public));
+            }
+            after.push(Reach::new(&data.expected.over(found), owner, public));
+        }
+        let present = |(id, observation): (&ArmId, &Observation<LoadBalancer>)| {
+            let reach = |lb: &LoadBalancer| Reach::new(lb, Owner::Nobody, public);
+            observation.present().map(|lb| (id.clone(), reach(lb)))
         };
-        for member in members {
-            all.merge(needs(after, around.public, member, &Declared(declared)));
+        let mut now = Vec::new();
+        for (id, reach) in observed.load_balancers.iter().filter_map(present) {
+            if !planned.contains(&id) {
+                let observed = observed.load_balancers.get(&id);
+                let observed = observed.and_then(Observation::present);
+                after.extend(observed.map(|lb| Reach::new(lb, Owner::Nobody, public)));
+            }
+            now.push(reach);
         }
+        Self { after, now }
     }
-    all
+
+    /// What the declared rules demand when all is done.
+    fn demanded(&self, members: &[Member]) -> Needs {
+        of(&self.after, members, &[Select::Declared])
+    }
+
+    /// What any rule, whoever owns it, uses when all is done.
+    fn kept(&self, members: &[Member]) -> Needs {
+        of(&self.after, members, &[Select::Declared, Select::Others])
+    }
+
+    /// What the rules use as they are now: to say which rule an entry that goes was for.
+    fn used_now(&self, members: &[Member]) -> Needs {
+        of(&self.now, members, &[Select::Others])
+    }
+
+    /// The load balancers whose NAT rules lead to one of the members.
+    fn targeting(&self, members: &[Member]) -> impl Iterator<Item = ArmId> {
+        self.after
+            .iter()
+            .chain(&self.now)
+            .filter(|reach| members.iter().any(|member| reach.targets(member)))
+            .map(|reach| reach.load_balancer().clone())
+    }
 }
 
-/// What any rule, whoever owns it, uses when all is done.
-fn kept(around: &Surroundings<'_>, members: &[Member]) -> Needs {
-    let mut all = demanded(around, members);
-    for plan in around.load_balancers {
-        if let Some(after) = &plan.after {
-            let declared = around.desired.load_balancers.get(&plan.addr);
-            for member in members {
-                all.merge(needs(after, around.public, member, &Undeclared(declared)));
+fn of(all: &[Reach], members: &[Member], select: &[Select]) -> Needs {
+    let mut needs = Needs::default();
+    for reach in all {
+        for member in members {
+            for select in select {
+                reach.demand(member, *select, &mut needs);
             }
         }
     }
-    let planned: BTreeSet<&ArmId> = around.load_balancers.iter().map(|p| &p.id).collect();
-    for (id, observation) in &around.observed.load_balancers {
-        if let (false, Some(observed)) = (planned.contains(id), observation.present()) {
-            for member in members {
-                all.merge(needs(observed, around.public, member, &Undeclared(None)));
-            }
-        }
-    }
-    all
-}
-
-/// What the rules use as they are now: to say which rule an entry that goes was for.
-fn used_now(around: &Surroundings<'_>, members: &[Member]) -> Needs {
-    let mut all = Needs::default();
-    for observed in around
-        .observed
-        .load_balancers
-        .values()
-        .filter_map(Observation::present)
-    {
-        for member in members {
-            all.merge(needs(observed, around.public, member, &Undeclared(None)));
-        }
-    }
-    all
+    needs.services.sort();
+    needs.services.dedup();
+    needs
 }
 
 fn membership(
     addr: &Addr,
     declared: Option<&DesiredGuest>,
     recorded: &[RecordedInterface],
-    observed: &Observed,
+    around: &Surroundings<'_>,
 ) -> Membership {
     let mut out = Membership {
         observed: Vec::new(),
@@ -246,7 +288,18 @@ fn membership(
         joins: BTreeMap::new(),
         leaves: BTreeMap::new(),
         record: Vec::new(),
+        missing: Vec::new(),
         blocked: Vec::new(),
+    };
+    let observed = around.observed;
+    let read_only: BTreeSet<&ArmId> = around
+        .desired
+        .data_load_balancers
+        .values()
+        .map(|data| &data.id)
+        .collect();
+    let is_read_only = |pool: &ArmId| {
+        !read_only.is_empty() && pool.parent().is_some_and(|lb| read_only.contains(&lb))
     };
     let mut places: BTreeMap<(ArmId, String), BTreeSet<ArmId>> = BTreeMap::new();
     for interface in declared.into_iter().flat_map(|d| &d.interfaces) {
@@ -303,14 +356,19 @@ fn membership(
         };
         let mut after = now.clone();
         for pool in wanted.difference(&now) {
+            // Its owner makes it join; the guest is made ready for that.
+            after.insert(pool.clone());
+            if is_read_only(pool) {
+                out.missing.push((nic.clone(), pool.clone()));
+                continue;
+            }
             out.joins
                 .entry(nic.clone())
                 .or_default()
                 .push(edit(pool, true));
-            after.insert(pool.clone());
         }
         for pool in ours.difference(&wanted) {
-            if now.contains(pool) {
+            if now.contains(pool) && !is_read_only(pool) {
                 out.leaves
                     .entry(nic.clone())
                     .or_default()
@@ -320,15 +378,21 @@ fn membership(
                 out.record.push(leave(addr, &nic, &name, pool));
             }
         }
-        for pool in wanted.intersection(&now).filter(|p| !ours.contains(*p)) {
+        for pool in wanted
+            .intersection(&now)
+            .filter(|p| !ours.contains(*p) && !is_read_only(p))
+        {
             out.record.push(join(addr, &nic, &name, pool));
         }
         let own_address = configuration.private_address;
+        let id = nic.child("ipConfigurations", &name);
         out.observed.push(Member {
+            id: id.clone(),
             own_address,
             pools: now,
         });
         out.after.push(Member {
+            id,
             own_address,
             pools: after,
         });
@@ -371,13 +435,19 @@ fn membership_changes(plan: &GuestPlan) -> Vec<MembershipChange> {
         .collect()
 }
 
+/// The ip configurations of a guest, before and after.
+#[derive(Clone, Copy)]
+struct Members<'a> {
+    observed: &'a [Member],
+    after: &'a [Member],
+}
+
 /// The entries inside the guest.
 fn inside(
     plan: &mut GuestPlan,
     facts: &GuestFacts,
     recorded: &BTreeSet<EntryKey>,
-    kept: &Needs,
-    was_used: &Needs,
+    members: Members<'_>,
     around: &Surroundings<'_>,
 ) {
     if let RecordFact::Unusable { why } = &facts.record {
@@ -406,7 +476,8 @@ fn inside(
         return;
     }
 
-    for (key, because) in plan.needs.entries.clone() {
+    let wanted = plan.needs.entries.clone();
+    for (key, because) in wanted {
         let before = facts.state_of(&key);
         let mine = before.claims.contains(around.claim);
         let stale_claims = before
@@ -449,7 +520,7 @@ fn inside(
         };
         plan.change.entries.push(EntryChange {
             how: how(&key, facts),
-            because: because.into_iter().collect(),
+            because: because.iter().map(ToString::to_string).collect(),
             action,
             key: key.clone(),
             before: before.clone(),
@@ -465,10 +536,16 @@ fn inside(
         .filter(|(_, entry)| entry.claims.iter().any(is_ours))
         .map(|(key, _)| key.clone());
     let candidates: BTreeSet<EntryKey> = claimed.chain(recorded.iter().cloned()).collect();
+    let candidates: Vec<EntryKey> = candidates
+        .into_iter()
+        .filter(|key| !plan.needs.entries.contains_key(key))
+        .collect();
+    if candidates.is_empty() {
+        return;
+    }
+    let kept = around.rules.kept(members.after);
+    let was_used = around.rules.used_now(members.observed);
     for key in candidates {
-        if plan.needs.entries.contains_key(&key) {
-            continue;
-        }
         if kept.uses(&key) {
             if !recorded.contains(&key) {
                 plan.record.push(StateEdit::Entry {
@@ -498,7 +575,7 @@ fn inside(
         let because = was_used.entries.get(&key).cloned().unwrap_or_default();
         plan.change.entries.push(EntryChange {
             how: how(&key, facts),
-            because: because.into_iter().collect(),
+            because: because.iter().map(ToString::to_string).collect(),
             action: if stays {
                 Action::Forget
             } else {

@@ -1,15 +1,18 @@
 //! What a guest must hold, derived from the rules that reach it: nobody writes it twice.
 
 use super::addresses::{PublicAddresses, frontend_address};
-use crate::config::{DesiredLoadBalancer, GuestMode, GuestSettings};
+use crate::config::{DataLoadBalancer, DesiredLoadBalancer, GuestMode};
 use crate::model::guest::{AZURE_PROBE_SOURCE, EntryKey, Opening};
 use crate::model::{ArmId, ItemKind, LoadBalancer, Protocol, Rule, Where};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// One ip configuration of a guest and the pools it is in.
 #[derive(Clone, Debug)]
 pub struct Member {
+    /// The id of the ip configuration.
+    pub id: ArmId,
     /// The VM's own address (DIP), where it could be read.
     pub own_address: Option<IpAddr>,
     pub pools: BTreeSet<ArmId>,
@@ -19,7 +22,7 @@ pub struct Member {
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     /// Entry → the names of the rules it is for.
-    pub entries: BTreeMap<EntryKey, BTreeSet<String>>,
+    pub entries: BTreeMap<EntryKey, BTreeSet<Arc<str>>>,
     /// Where applications have to listen.
     pub services: Vec<Service>,
     /// Destinations of HA-ports rules, which may use any port.
@@ -29,8 +32,8 @@ pub struct Needs {
 /// Packets of one rule as they arrive inside one guest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
-    pub rule: String,
-    pub load_balancer: ArmId,
+    pub rule: Arc<str>,
+    pub load_balancer: Arc<ArmId>,
     pub protocol: Protocol,
     pub destination: Where,
     /// `None` is every port.
@@ -45,120 +48,263 @@ pub struct Service {
 /// Who Azure asks whether the member is healthy: always the VM's own address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Probe {
-    pub name: String,
+    pub name: Arc<str>,
     pub destination: IpAddr,
     pub port: u16,
 }
 
-/// Which rules count, and what is known of them beyond Azure's own properties.
-pub trait Selects {
-    /// The settings of the rule's frontend and of the rule; `None` leaves the rule out.
-    fn settings(&self, rule: &Rule<'_>) -> Option<(GuestMode, GuestSettings)>;
+/// What is known of a rule beyond Azure's own properties.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// The configuration declares the load balancer.
+    Declared(&'a DesiredLoadBalancer),
+    /// The configuration reads it, and demands what its rules need.
+    Data(&'a DataLoadBalancer),
+    /// Nobody here speaks of it: each rule is taken at its strongest.
+    Nobody,
 }
 
-/// Only what the configuration declares: what guests shall gain.
-#[derive(Debug)]
-pub struct Declared<'a>(pub &'a DesiredLoadBalancer);
-
-impl Selects for Declared<'_> {
-    fn settings(&self, rule: &Rule<'_>) -> Option<(GuestMode, GuestSettings)> {
-        let item = self.0.item(ItemKind::Rule, rule.name())?;
-        let mode = rule
-            .frontend()
-            .and_then(|id| self.0.item(ItemKind::Frontend, id.name()))
-            .map(|frontend| frontend.guest.mode)
-            .unwrap_or_default();
-        Some((mode, item.guest.clone()))
-    }
-}
-
-/// Every rule that the configuration does not declare, taken at its strongest: what guests must not lose.
-#[derive(Debug)]
-pub struct Undeclared<'a>(pub Option<&'a DesiredLoadBalancer>);
-
-impl Selects for Undeclared<'_> {
-    fn settings(&self, rule: &Rule<'_>) -> Option<(GuestMode, GuestSettings)> {
-        let declared = self
-            .0
-            .is_some_and(|lb| lb.item(ItemKind::Rule, rule.name()).is_some());
-        (!declared).then(|| (GuestMode::Loopback, GuestSettings::default()))
-    }
-}
-
-/// What the selected rules of a load balancer demand of a member.
-pub fn needs(
-    load_balancer: &LoadBalancer,
-    public: &PublicAddresses,
-    member: &Member,
-    select: &dyn Selects,
-) -> Needs {
-    let mut needs = Needs::default();
-    for rule in load_balancer.rules() {
-        let reaches = rule.pools().any(|pool| member.pools.contains(&pool));
-        let (Some((mode, settings)), Some(protocol), true) =
-            (select.settings(&rule), rule.protocol(), reaches)
-        else {
-            continue;
-        };
-        if mode == GuestMode::None {
-            continue;
+impl Owner<'_> {
+    /// Whose frontend it is inside the guests, and the ports behind an HA-ports rule; `None` where nobody declares the rule.
+    fn settings(
+        &self,
+        kind: ItemKind,
+        rule: &Rule<'_>,
+    ) -> Option<(GuestMode, Vec<(Protocol, u16)>)> {
+        let frontend = rule.frontend();
+        match self {
+            Self::Declared(declared) => {
+                let item = declared.item(kind, rule.name())?;
+                let mode = frontend
+                    .and_then(|id| declared.item(ItemKind::Frontend, id.name()))
+                    .map(|frontend| frontend.guest.mode)
+                    .unwrap_or_default();
+                Some((mode, item.guest.ports.clone()))
+            }
+            Self::Data(data) => {
+                let mode = frontend
+                    .and_then(|id| {
+                        data.guest_modes
+                            .get(&id.name().to_ascii_lowercase())
+                            .copied()
+                    })
+                    .unwrap_or_default();
+                let mut ports = data
+                    .guest_ports
+                    .get(&rule.name().to_ascii_lowercase())
+                    .cloned()
+                    .unwrap_or_default();
+                if let Some(expected) = data.expected.item(kind, rule.name()) {
+                    ports.extend(expected.guest.ports.iter().copied());
+                }
+                Some((mode, ports))
+            }
+            Self::Nobody => None,
         }
-        let frontend = rule
-            .frontend()
-            .and_then(|id| frontend_address(load_balancer, id.name(), public));
-        let destination = if rule.floating() {
-            frontend.clone()
+    }
+}
+
+/// Which rules count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// Only what the configuration declares: what guests shall gain.
+    Declared,
+    /// Every other rule: what guests must not lose.
+    Others,
+}
+
+/// The rules of one load balancer, read once, and found by the pool or the ip configuration that they lead to. A guest then
+/// costs what its own rules cost, however many others there are.
+#[derive(Debug)]
+pub struct Reach {
+    load_balancer: Arc<ArmId>,
+    rules: Vec<Read>,
+    by_pool: HashMap<String, Vec<usize>>,
+    by_target: HashMap<String, Vec<usize>>,
+}
+
+/// One rule, with everything that does not depend on the member.
+#[derive(Debug)]
+struct Read {
+    name: Arc<str>,
+    declared: bool,
+    mode: GuestMode,
+    ports: Vec<(Protocol, Option<u16>)>,
+    every_port: bool,
+    floating: bool,
+    frontend: Option<Where>,
+    frontend_port: Option<u16>,
+    /// The name of the probe and its port.
+    probe: Option<(Arc<str>, u16)>,
+}
+
+impl Reach {
+    pub fn new(load_balancer: &LoadBalancer, owner: Owner<'_>, public: &PublicAddresses) -> Self {
+        let mut reach = Self {
+            load_balancer: Arc::new(load_balancer.id.clone()),
+            rules: Vec::new(),
+            by_pool: HashMap::new(),
+            by_target: HashMap::new(),
+        };
+        for rule in load_balancer.rules() {
+            let pools = rule.pools();
+            if let Some(read) = read(load_balancer, ItemKind::Rule, &rule, owner, public) {
+                reach.add(read, pools, None);
+            }
+        }
+        // A NAT rule leads to one NIC, which only Azure's answer tells, or with a range of ports to a pool.
+        for item in load_balancer.of_kind(ItemKind::InboundNatRule) {
+            let rule = Rule { item };
+            let pools = item.text("backend_pool").map(ArmId::new).into_iter();
+            let target = load_balancer.nat_targets.get(&item.name);
+            if let Some(read) = read(
+                load_balancer,
+                ItemKind::InboundNatRule,
+                &rule,
+                owner,
+                public,
+            ) {
+                reach.add(read, pools, target);
+            }
+        }
+        reach
+    }
+
+    fn add(&mut self, rule: Read, pools: impl Iterator<Item = ArmId>, target: Option<&ArmId>) {
+        let at = self.rules.len();
+        for pool in pools {
+            self.by_pool.entry(pool.folded()).or_default().push(at);
+        }
+        if let Some(target) = target {
+            self.by_target.entry(target.folded()).or_default().push(at);
+        }
+        self.rules.push(rule);
+    }
+
+    pub fn load_balancer(&self) -> &ArmId {
+        &self.load_balancer
+    }
+
+    /// Whether a NAT rule leads to this member.
+    pub fn targets(&self, member: &Member) -> bool {
+        !self.by_target.is_empty() && self.by_target.contains_key(&member.id.folded())
+    }
+
+    /// What the selected rules demand of a member.
+    pub fn demand(&self, member: &Member, select: Select, needs: &mut Needs) {
+        let mut reached: BTreeSet<usize> = BTreeSet::new();
+        if !self.by_pool.is_empty() {
+            for pool in &member.pools {
+                reached.extend(self.by_pool.get(&pool.folded()).into_iter().flatten());
+            }
+        }
+        if !self.by_target.is_empty() {
+            reached.extend(
+                self.by_target
+                    .get(&member.id.folded())
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        for rule in reached.into_iter().filter_map(|at| self.rules.get(at)) {
+            if rule.declared == (select == Select::Declared) {
+                self.demand_of(rule, member, needs);
+            }
+        }
+    }
+
+    fn demand_of(&self, rule: &Read, member: &Member, needs: &mut Needs) {
+        if rule.mode == GuestMode::None {
+            return;
+        }
+        let destination = if rule.floating {
+            rule.frontend.clone()
         } else {
             member.own_address.map(Where::Known)
         };
         let Some(destination) = destination else {
-            continue;
+            return;
         };
-        let probe = probe_of(load_balancer, &rule, member);
-        let because = rule.name().to_owned();
-        if rule.floating() && mode == GuestMode::Loopback {
-            needs.demand(EntryKey::Address(destination.clone()), &because);
+        let probe =
+            rule.probe
+                .as_ref()
+                .zip(member.own_address)
+                .map(|((name, port), destination)| Probe {
+                    name: Arc::clone(name),
+                    destination,
+                    port: *port,
+                });
+        if rule.floating && rule.mode == GuestMode::Loopback {
+            needs.demand(EntryKey::Address(destination.clone()), &rule.name);
         }
-        let ports: Vec<(Protocol, Option<u16>)> = match protocol {
-            Protocol::All => settings
-                .ports
-                .iter()
-                .map(|(p, port)| (*p, Some(*port)))
-                .collect(),
-            Protocol::Tcp | Protocol::Udp => vec![(protocol, Some(rule.backend_port()))],
-        };
-        if protocol == Protocol::All {
+        if rule.every_port {
             needs.every_port.insert(destination.clone());
         }
-        for (protocol, port) in ports {
+        for (protocol, port) in &rule.ports {
             needs.demand(
                 EntryKey::Firewall(Opening {
-                    protocol,
+                    protocol: *protocol,
                     destination: destination.clone(),
-                    port,
+                    port: *port,
                     source: None,
                 }),
-                &because,
+                &rule.name,
             );
             needs.services.push(Service {
-                rule: because.clone(),
-                load_balancer: load_balancer.id.clone(),
-                protocol,
+                rule: Arc::clone(&rule.name),
+                load_balancer: Arc::clone(&self.load_balancer),
+                protocol: *protocol,
                 destination: destination.clone(),
-                port,
-                floating: rule.floating(),
-                mode,
-                frontend: frontend.clone(),
-                frontend_port: (rule.protocol() != Some(Protocol::All))
-                    .then(|| rule.frontend_port()),
+                port: *port,
+                floating: rule.floating,
+                mode: rule.mode,
+                frontend: rule.frontend.clone(),
+                frontend_port: rule.frontend_port,
                 probe: probe.clone(),
             });
         }
         if let Some(probe) = &probe {
-            needs.demand(probe_opening(probe), &because);
+            needs.demand(probe_opening(probe), &rule.name);
         }
     }
-    needs
+}
+
+fn read(
+    load_balancer: &LoadBalancer,
+    kind: ItemKind,
+    rule: &Rule<'_>,
+    owner: Owner<'_>,
+    public: &PublicAddresses,
+) -> Option<Read> {
+    let protocol = rule.protocol()?;
+    let settings = owner.settings(kind, rule);
+    let declared = settings.is_some();
+    let (mode, ports) = settings.unwrap_or_default();
+    let every_port = protocol == Protocol::All;
+    let probe = rule.probe().and_then(|id| {
+        let item = load_balancer.by_id(ItemKind::Probe, id.as_str())?;
+        let port = item.int("port").and_then(|p| u16::try_from(p).ok())?;
+        Some((Arc::from(item.name.as_str()), port))
+    });
+    Some(Read {
+        name: Arc::from(rule.name()),
+        declared,
+        mode,
+        ports: if every_port {
+            ports.into_iter().map(|(p, port)| (p, Some(port))).collect()
+        } else {
+            vec![(protocol, Some(rule.backend_port()))]
+        },
+        every_port,
+        floating: rule.floating(),
+        frontend: rule
+            .frontend()
+            .and_then(|id| frontend_address(load_balancer, id.name(), public)),
+        // A NAT rule for a range of ports has no single one.
+        frontend_port: (!every_port && rule.item.int("frontend_port").is_some())
+            .then(|| rule.frontend_port()),
+        probe,
+    })
 }
 
 /// The hole for a probe: from Azure's probe address to the VM's own.
@@ -171,21 +317,12 @@ pub fn probe_opening(probe: &Probe) -> EntryKey {
     })
 }
 
-fn probe_of(load_balancer: &LoadBalancer, rule: &Rule<'_>, member: &Member) -> Option<Probe> {
-    let item = load_balancer.by_id(ItemKind::Probe, rule.probe()?.as_str())?;
-    Some(Probe {
-        name: item.name.clone(),
-        destination: member.own_address?,
-        port: item.int("port").and_then(|p| u16::try_from(p).ok())?,
-    })
-}
-
 impl Needs {
-    fn demand(&mut self, key: EntryKey, because: &str) {
+    fn demand(&mut self, key: EntryKey, because: &Arc<str>) {
         self.entries
             .entry(key)
             .or_default()
-            .insert(because.to_owned());
+            .insert(Arc::clone(because));
     }
 
     /// Whether any of the rules uses this entry.
@@ -195,13 +332,5 @@ impl Needs {
             EntryKey::Address(_) => false,
         };
         through_ha || self.entries.contains_key(key)
-    }
-
-    pub fn merge(&mut self, other: Self) {
-        for (key, because) in other.entries {
-            self.entries.entry(key).or_default().extend(because);
-        }
-        self.services.extend(other.services);
-        self.every_port.extend(other.every_port);
     }
 }

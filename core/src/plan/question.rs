@@ -3,7 +3,7 @@
 use super::addresses::PublicAddresses;
 use super::drift::{Compared, drift};
 use super::findings::findings;
-use super::guest::{GuestPlan, Surroundings, guest, lost_lineages};
+use super::guest::{GuestPlan, Rules, Surroundings, guest, lost_lineages};
 use super::load_balancer::{self, LoadBalancerPlan};
 use super::public_ip::{self, PublicIpPlan};
 use super::steps::{Work, steps};
@@ -50,12 +50,12 @@ pub fn plan(question: &Question<'_>) -> Plan {
     let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
     let public_ips = plan_public_ips(question, desired);
     let load_balancers = plan_load_balancers(question, desired, &public);
+    let rules = Rules::new(desired, question.observed, &load_balancers, &public);
     let guests = plan_guests(&Surroundings {
         desired,
         observed: question.observed,
         prior,
-        load_balancers: &load_balancers,
-        public: &public,
+        rules: &rules,
         claim: &claim,
         predecessors: &predecessors,
     });
@@ -238,11 +238,7 @@ fn blocked(
             continue;
         };
         for plan in load_balancers.iter().filter(|p| p.writes()) {
-            if guest
-                .pools
-                .iter()
-                .any(|pool| pool.parent().as_ref() == Some(&plan.id))
-            {
+            if guest.load_balancers.contains(&plan.id) {
                 all.push(format!(
                     "{} cannot be written: its member {} could not be read: {why}",
                     plan.addr, guest.addr

@@ -344,10 +344,7 @@ fn main(
         );
         wait_for_addresses(draft, index, id, &stages.main);
         for guest in work.guests {
-            let reached = guest
-                .pools
-                .iter()
-                .any(|pool| pool.parent().as_ref() == Some(&plan.id));
+            let reached = guest.load_balancers.contains(&plan.id);
             let Some(expand) = index.expand.get(&guest.addr).copied().filter(|_| reached) else {
                 continue;
             };
@@ -460,12 +457,7 @@ fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
     let mut drains: BTreeMap<ArmId, StepId> = BTreeMap::new();
     for plan in work.guests.iter().filter(|g| !g.release.is_empty()) {
         let mut waits: Vec<StepId> = Vec::new();
-        for load_balancer in plan
-            .pools
-            .iter()
-            .filter_map(ArmId::parent)
-            .collect::<BTreeSet<_>>()
-        {
+        for load_balancer in plan.load_balancers.iter().cloned() {
             let Some(last) = index.last.get(&load_balancer).copied() else {
                 continue;
             };
