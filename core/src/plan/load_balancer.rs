@@ -55,6 +55,23 @@ pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
     owned
 }
 
+/// What the state says an item was when it was last applied.
+fn recorded_item<'a>(
+    prior: Option<&'a State>,
+    addr: &Addr,
+    kind: ItemKind,
+    name: &str,
+) -> Option<&'a Attributes> {
+    match prior?.resources.get(addr)? {
+        Recorded::LoadBalancer { items, .. } => items
+            .get(&kind)?
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, found)| found),
+        Recorded::PublicIp { .. } | Recorded::Guest { .. } => None,
+    }
+}
+
 impl LoadBalancerPlan {
     /// Whether Azure has to be told anything.
     pub fn writes(&self) -> bool {
@@ -122,11 +139,22 @@ pub fn declared(
         }
     }
     for (kind, name) in &owned {
-        if !is_declared(*kind, name) {
-            record.push(StateEdit::RemoveItem {
-                addr: addr.clone(),
+        if is_declared(*kind, name) {
+            continue;
+        }
+        record.push(StateEdit::RemoveItem {
+            addr: addr.clone(),
+            kind: *kind,
+            name: name.clone(),
+        });
+        // Somebody deleted it before us: only the state has to learn of it.
+        if observed.is_some_and(|o| o.item(*kind, name).is_none()) {
+            change.items.push(ItemChange {
                 kind: *kind,
                 name: name.clone(),
+                action: Action::Forget,
+                about: String::new(),
+                fields: Vec::new(),
             });
         }
     }
@@ -148,7 +176,18 @@ pub fn declared(
                 Action::Create
             }
             Some(_) if !is_ours(item.kind, &item.name) => Action::Adopt,
-            Some(_) if fields.is_empty() => Action::NoOp,
+            Some(before) if fields.is_empty() => {
+                match recorded_item(prior, addr, item.kind, &whole.name) {
+                    // It is as declared and not as recorded (an edit by hand, a run that died before it could record):
+                    // without this the difference would be drift that nothing heals.
+                    Some(known)
+                        if !diff(item.kind.attributes(), known, &before.attributes).is_empty() =>
+                    {
+                        Action::Adopt
+                    }
+                    Some(_) | None => Action::NoOp,
+                }
+            }
             Some(_) => Action::Update,
         };
         change.items.push(ItemChange {
@@ -180,15 +219,21 @@ pub fn declared(
         blocked.extend(replacing(addr, &fields));
     }
     blocked.extend(dangling(addr, &after, &change));
-    let touched = change
-        .items
-        .iter()
-        .any(|i| !matches!(i.action, Action::NoOp | Action::Adopt) || !i.fields.is_empty());
+    let touched = change.items.iter().any(|i| {
+        !matches!(i.action, Action::NoOp | Action::Adopt | Action::Forget) || !i.fields.is_empty()
+    });
     change.action = match observed {
         None => Action::Create,
         Some(_) if !recorded => Action::Adopt,
         Some(_) if touched || !fields.is_empty() => Action::Update,
-        Some(_) if change.items.iter().any(|i| i.action == Action::Adopt) => Action::Adopt,
+        Some(_)
+            if change
+                .items
+                .iter()
+                .any(|i| matches!(i.action, Action::Adopt | Action::Forget)) =>
+        {
+            Action::Adopt
+        }
         Some(_) => Action::NoOp,
     };
     if observed.is_some() {
