@@ -81,7 +81,11 @@ fn frontend_addresses(
         .rules()
         .filter(|rule| rule.pools().any(|pool| pools.contains(&pool)))
         .filter_map(|rule| rule.frontend());
+    let translating = load_balancer
+        .of_kind(ItemKind::InboundNatRule)
+        .filter_map(|item| item.text("frontend").map(ArmId::new));
     reaching
+        .chain(translating)
         .chain(named.iter().cloned())
         .filter_map(|id| load_balancer.by_id(ItemKind::Frontend, id.as_str()))
         .filter_map(|frontend| frontend.text("public_ip").map(ArmId::new))

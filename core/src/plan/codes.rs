@@ -57,6 +57,14 @@ codes! {
         "Health probes come from 168.63.129.16 to the VM's own address. A rule of the guest's firewall refuses them, so Azure \
          takes the member for down and sends it nothing.",
         Error, "learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview: probe source";
+    CLUSTER_ADDRESS = "PL0316", "a cluster's address is not on exactly one member",
+        "The cluster moves the frontend's address between members, so one member holds it at any time, on whatever interface \
+         the cluster chooses. On none of them nobody serves; on two of them connections end in the wrong place.",
+        Warning, "Microsoft's guides for SQL Server availability groups and for SAP on Pacemaker";
+    CLUSTER_PROBE = "PL0317", "a cluster's probe and its address are on different members",
+        "Azure sends a cluster's traffic to the member that answers the probe. That must be the member that holds the \
+         address: the probe's port belongs into the same resource group or role as the address.",
+        Warning, "ClusterLabs resource agent azure-lb; WSFC parameter ProbePort";
     NAT_POOLS = "PL0320", "inbound NAT rules beside inbound NAT pools",
         "The load balancer has inbound NAT pools, which scale sets use. Azure refuses to add or change inbound NAT rules \
          beside them (AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported).",

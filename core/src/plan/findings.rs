@@ -1,64 +1,110 @@
 //! Checks that need live facts: what would drop packets although nothing is out of place.
 
+mod azure;
+mod cluster;
+mod kernel;
+
 use super::Finding;
+use super::codes;
 use super::guest::GuestPlan;
 use super::needs::Service;
-use crate::config::GuestMode;
-use crate::model::guest::{FirewallKind, GuestFacts, Packet, Verdict};
+use crate::config::checks::Accepted;
+use crate::config::{Desired, GuestMode};
+use crate::model::guest::{EntryKey, Firewall, FirewallKind, GuestFacts, Opening, Packet, Verdict};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Protocol, Severity, Where};
+use crate::model::{Addr, Code, Protocol, Where};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-pub fn findings(guests: &[GuestPlan], observed: &Observed) -> Vec<Finding> {
-    let mut all = Vec::new();
+/// Every finding, less what the configuration accepts.
+pub fn findings(
+    guests: &[GuestPlan],
+    desired: &Desired,
+    observed: &Observed,
+    accepted: &[Accepted],
+) -> Vec<Finding> {
+    let mut all = azure::findings(desired, observed);
+    let mut read = Vec::new();
     for guest in guests {
         if let Some(Observation::Present(facts)) = observed.guests.get(&guest.addr) {
-            all.extend(silent_services(guest, facts));
-            all.extend(silent_probes(guest, facts));
-            all.extend(wrong_prefixes(guest, facts));
+            let seen = Seen {
+                addr: &guest.addr,
+                services: &guest.needs.services,
+                facts,
+                interfaces: desired
+                    .guests
+                    .get(&guest.addr)
+                    .map_or(0, |g| g.interfaces.len()),
+            };
+            all.extend(silent_services(&seen));
+            all.extend(silent_probes(&seen));
+            all.extend(wrong_prefixes(&seen));
             all.extend(not_persistent(guest, facts));
             all.extend(denied(guest, facts));
+            all.extend(kernel::findings(&seen));
+            read.push(seen);
         }
         if let Some(why) = &guest.unreadable {
             all.push(
                 finding(
-                    guest,
-                    "PL0310",
-                    Severity::Warning,
-                    "the guest could not be read".to_owned(),
+                    &guest.addr,
+                    &codes::UNREADABLE_GUEST,
+                    "the guest could not be read",
                 )
                 .note(why.clone()),
             );
         }
     }
+    // Who holds a cluster's address is known only where every member was read.
+    if guests.iter().all(|guest| guest.unreadable.is_none()) {
+        all.extend(cluster::findings(&read));
+    }
+    all.retain(|finding| {
+        let address = finding
+            .addr
+            .as_ref()
+            .map(Addr::to_string)
+            .unwrap_or_default();
+        // What a guest or Azure refuses is refused, accepted or not.
+        finding.severity == crate::model::Severity::Error
+            || !accepted.iter().any(|a| a.covers(&finding.code, &address))
+    });
     all
 }
 
-fn finding(guest: &GuestPlan, code: &str, severity: Severity, what: String) -> Finding {
+/// One guest as a check sees it.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    addr: &'a Addr,
+    services: &'a [Service],
+    facts: &'a GuestFacts,
+    /// How many network interfaces it declares.
+    interfaces: usize,
+}
+
+fn finding(addr: &Addr, code: &Code, what: impl Into<String>) -> Finding {
     Finding {
-        code: code.to_owned(),
-        severity,
-        addr: Some(guest.addr.clone()),
-        what,
+        code: code.code.to_owned(),
+        severity: code.severity,
+        addr: Some(addr.clone()),
+        what: what.into(),
         notes: Vec::new(),
     }
 }
 
 impl Finding {
     #[must_use]
-    fn note(mut self, note: String) -> Self {
-        self.notes.push(note);
+    fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
         self
     }
 }
 
 /// An application bound to a frontend address that is not there yet cannot listen yet: that is no news before apply.
-fn silent_services(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
-    let mut seen: BTreeSet<(Protocol, IpAddr, Option<u16>)> = BTreeSet::new();
+fn silent_services(seen: &Seen<'_>) -> Vec<Finding> {
+    let mut said: BTreeSet<(Protocol, IpAddr, Option<u16>)> = BTreeSet::new();
     let mut all = Vec::new();
-    for service in guest
-        .needs
+    for service in seen
         .services
         .iter()
         .filter(|s| s.mode == GuestMode::Loopback)
@@ -66,10 +112,11 @@ fn silent_services(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
         let Where::Known(destination) = service.destination else {
             continue;
         };
-        if facts
+        if seen
+            .facts
             .listens(service.protocol, destination, service.port)
             .is_some()
-            || !seen.insert((service.protocol, destination, service.port))
+            || !said.insert((service.protocol, destination, service.port))
         {
             continue;
         }
@@ -80,9 +127,8 @@ fn silent_services(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
         };
         all.push(
             finding(
-                guest,
-                "PL0301",
-                Severity::Warning,
+                seen.addr,
+                &codes::SILENT_SERVICE,
                 format!("nothing listens on {place}"),
             )
             .note(format!("rule {:?} {consequence}", service.rule)),
@@ -91,19 +137,19 @@ fn silent_services(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
     all
 }
 
-fn silent_probes(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
+fn silent_probes(seen: &Seen<'_>) -> Vec<Finding> {
     let mut probes: BTreeSet<(&str, IpAddr, u16)> = BTreeSet::new();
-    for Service { probe, mode, .. } in &guest.needs.services {
+    for Service { probe, mode, .. } in seen.services {
         if let (Some(probe), GuestMode::Loopback) = (probe, mode) {
             probes.insert((&probe.name, probe.destination, probe.port));
         }
     }
     probes
         .into_iter()
-        .filter(|(_, destination, port)| facts.listens(Protocol::Tcp, *destination, Some(*port)).is_none())
+        .filter(|(_, destination, port)| seen.facts.listens(Protocol::Tcp, *destination, Some(*port)).is_none())
         .map(|(name, destination, port)| {
             let place = place(destination, Some(port), Protocol::Tcp);
-            finding(guest, "PL0302", Severity::Warning, format!("nothing answers the health probe on {place}"))
+            finding(seen.addr, &codes::SILENT_PROBE, format!("nothing answers the health probe on {place}"))
                 .note(format!(
                     "probe {name:?} asks the VM's own address, also for floating IP rules; without an answer Azure sends this guest nothing"
                 ))
@@ -112,21 +158,20 @@ fn silent_probes(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
 }
 
 /// The Microsoft page's own example uses /24, which makes the guest swallow the whole subnet.
-fn wrong_prefixes(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
-    let wanted: BTreeSet<IpAddr> = guest
-        .needs
+fn wrong_prefixes(seen: &Seen<'_>) -> Vec<Finding> {
+    let wanted: BTreeSet<IpAddr> = seen
         .services
         .iter()
         .filter(|s| s.floating && s.mode == GuestMode::Loopback)
         .filter_map(|s| s.destination.known())
         .collect();
-    facts
+    seen.facts
         .addresses
         .iter()
         .filter(|a| wanted.contains(&a.address.addr()))
         .filter(|a| a.interface == "lo" && a.address.prefix_len() != a.address.max_prefix_len())
         .map(|a| {
-            finding(guest, "PL0303", Severity::Warning, format!("{} on lo has the wrong netmask", a.address)).note(
+            finding(seen.addr, &codes::WRONG_NETMASK, format!("{} on lo has the wrong netmask", a.address)).note(
                 format!(
                     "every address of {} counts as this guest itself, so it cannot reach them; it should be /{}",
                     a.address.trunc(),
@@ -140,9 +185,8 @@ fn wrong_prefixes(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
 fn not_persistent(guest: &GuestPlan, facts: &GuestFacts) -> Option<Finding> {
     (facts.init != "systemd" && !guest.ensure.is_empty()).then(|| {
         finding(
-            guest,
-            "PL0304",
-            Severity::Warning,
+            &guest.addr,
+            &codes::NOT_SYSTEMD,
             format!("the guest boots with {}, not systemd", facts.init),
         )
         .note("what plimsoll sets there now will not survive a reboot".to_owned())
@@ -151,14 +195,23 @@ fn not_persistent(guest: &GuestPlan, facts: &GuestFacts) -> Option<Finding> {
 
 /// An admin's deny before our allow is found and named, never bypassed.
 fn denied(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
+    let openings = guest.needs.entries.keys().filter_map(|key| match key {
+        EntryKey::Firewall(opening) => Some(opening),
+        EntryKey::Address(_) => None,
+    });
+    refused(&guest.addr, openings, &facts.firewall)
+}
+
+fn refused<'o>(
+    addr: &Addr,
+    openings: impl Iterator<Item = &'o Opening>,
+    firewall: &Firewall,
+) -> Vec<Finding> {
     let mut all = Vec::new();
-    if facts.firewall.kind == FirewallKind::None {
+    if firewall.kind == FirewallKind::None {
         return all;
     }
-    for key in guest.needs.entries.keys() {
-        let crate::model::guest::EntryKey::Firewall(opening) = key else {
-            continue;
-        };
+    for opening in openings {
         let Where::Known(destination) = opening.destination else {
             continue;
         };
@@ -169,23 +222,32 @@ fn denied(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
             port: opening.port,
         };
         let place = place(destination, opening.port, opening.protocol);
-        match facts.firewall.judge(&packet) {
+        match firewall.judge(&packet) {
+            // A policy gives way to the opening that we add.
             Verdict::Refused { by, chain, .. } if !by.starts_with("policy of ") => {
-                all.push(finding(guest, "PL0305", Severity::Error, format!("a firewall rule refuses {place}")).note(
-                    format!("{chain}: {by}: an admin put it there; remove it, or take the rule out of the configuration"),
-                ));
-            }
-            Verdict::Unclear { by } => {
-                all.push(
-                    finding(
-                        guest,
-                        "PL0306",
-                        Severity::Warning,
-                        format!("a firewall rule that plimsoll cannot judge may refuse {place}"),
+                let (code, what) = if opening.source.is_some() {
+                    (
+                        &codes::PROBE_BLOCKED,
+                        format!("the firewall refuses the health probe to {place}"),
                     )
-                    .note(by),
-                );
+                } else {
+                    (
+                        &codes::FIREWALL_REFUSES,
+                        format!("a firewall rule refuses {place}"),
+                    )
+                };
+                all.push(finding(addr, code, what).note(format!(
+                    "{chain}: {by}: an admin put it there; remove it, or take the rule out of the configuration"
+                )));
             }
+            Verdict::Unclear { by } => all.push(
+                finding(
+                    addr,
+                    &codes::FIREWALL_UNCLEAR,
+                    format!("a firewall rule that plimsoll cannot judge may refuse {place}"),
+                )
+                .note(by),
+            ),
             Verdict::Refused { .. } | Verdict::Admitted { .. } => {}
         }
     }
@@ -205,4 +267,226 @@ pub fn place(address: IpAddr, port: Option<u16>, protocol: Protocol) -> String {
         ""
     };
     format!("{address}{port}{protocol}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Inputs, SourceSet, load};
+    use crate::lang::NoFiles;
+    use crate::model::guest::{
+        Chain, Firewall, FirewallRule, InterfaceAddress, Listener, RecordFact, Target,
+    };
+    use crate::model::{ArmId, Kind};
+    use crate::plan::needs::Probe;
+
+    pub(super) fn addr(name: &str) -> Addr {
+        Addr::new(Kind::Guest, name)
+    }
+
+    /// A guest with nothing but its own address.
+    pub(super) fn facts() -> GuestFacts {
+        let mut facts = GuestFacts {
+            hostname: "vm1".to_owned(),
+            boot_id: "1".to_owned(),
+            init: "systemd".to_owned(),
+            addresses: Vec::new(),
+            firewall: Firewall::none(),
+            listeners: Vec::new(),
+            survives: BTreeSet::new(),
+            record: RecordFact::Absent,
+            settings: std::collections::BTreeMap::new(),
+            unread: Vec::new(),
+        };
+        hold(&mut facts, "10.0.0.11/24", "eth0");
+        facts
+    }
+
+    pub(super) fn hold(facts: &mut GuestFacts, address: &str, interface: &str) {
+        facts.addresses.push(InterfaceAddress {
+            interface: interface.to_owned(),
+            address: address.parse().unwrap(),
+        });
+    }
+
+    pub(super) fn listen(facts: &mut GuestFacts, address: &str, port: u16) {
+        facts.listeners.push(Listener {
+            protocol: Protocol::Tcp,
+            address: address.parse().unwrap(),
+            port,
+            process: None,
+        });
+    }
+
+    /// A floating rule for 10.0.0.7:443 whose probe asks 10.0.0.11.
+    pub(super) fn service(mode: GuestMode, probe_port: u16) -> Service {
+        let frontend = Where::Known("10.0.0.7".parse().unwrap());
+        Service {
+            rule: "green".into(),
+            load_balancer: std::sync::Arc::new(ArmId::new("/x")),
+            protocol: Protocol::Tcp,
+            destination: frontend.clone(),
+            port: Some(443),
+            floating: true,
+            mode,
+            frontend: Some(frontend),
+            frontend_port: Some(443),
+            probe: Some(Probe {
+                name: "health".into(),
+                destination: "10.0.0.11".parse().unwrap(),
+                port: probe_port,
+            }),
+        }
+    }
+
+    /// One guest behind one rule and one inbound NAT rule.
+    pub(super) fn configuration(floating: bool) -> Desired {
+        let text = format!(
+            r#"
+            provider "azure" {{
+              subscription_id = "00000000-0000-0000-0000-000000000000"
+            }}
+            load_balancer "web" {{
+              resource_group = "rg"
+              location       = "westeurope"
+              frontend "a" {{
+                subnet             = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+                private_ip_address = "10.0.0.7"
+              }}
+              backend_pool "vms" {{}}
+              probe "p" {{
+                protocol = "Tcp"
+                port     = 8080
+              }}
+              rule "green" {{
+                frontend      = frontend.a
+                backend_pools = [backend_pool.vms]
+                probe         = probe.p
+                protocol      = "Tcp"
+                frontend_port = 443
+                backend_port  = 443
+                floating_ip   = {floating}
+              }}
+              inbound_nat_rule "ssh" {{
+                frontend      = frontend.a
+                protocol      = "Tcp"
+                frontend_port = 2201
+                backend_port  = 22
+              }}
+            }}
+            guest "vm1" {{
+              os = "linux"
+              network_interface "main" {{
+                id            = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/vm1"
+                backend_pools = [load_balancer.web.backend_pool.vms]
+              }}
+              connection "local" {{}}
+            }}
+            "#
+        );
+        let mut sources = SourceSet::default();
+        sources.files.insert("web.plim.hcl".into(), text.into());
+        let (configuration, problems) = load(&sources, &Inputs::default(), &NoFiles);
+        configuration
+            .unwrap_or_else(|| panic!("{problems:#?}"))
+            .desired
+    }
+
+    fn codes_of(all: Vec<Finding>) -> Vec<String> {
+        all.into_iter().map(|f| f.code).collect()
+    }
+
+    fn with<T>(facts: &GuestFacts, ask: impl Fn(&Seen<'_>) -> T) -> T {
+        let services = [service(GuestMode::Loopback, 8080)];
+        let addr = addr("vm1");
+        ask(&Seen {
+            addr: &addr,
+            services: &services,
+            facts,
+            interfaces: 1,
+        })
+    }
+
+    #[test]
+    fn a_service_needs_a_listener_on_the_frontends_address_or_on_all() {
+        for (address, fires) in [("10.0.0.11", true), ("10.0.0.7", false), ("0.0.0.0", false)] {
+            let mut facts = facts();
+            listen(&mut facts, address, 443);
+            let found = with(&facts, |seen| codes_of(silent_services(seen)));
+            assert_eq!(found == ["PL0301"], fires, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_probe_needs_a_listener_on_the_guests_own_address() {
+        for (address, fires) in [("10.0.0.7", true), ("10.0.0.11", false), ("0.0.0.0", false)] {
+            let mut facts = facts();
+            listen(&mut facts, address, 8080);
+            let found = with(&facts, |seen| codes_of(silent_probes(seen)));
+            assert_eq!(found == ["PL0302"], fires, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_frontends_address_is_one_address() {
+        for (address, interface, fires) in [
+            ("10.0.0.7/24", "lo", true),
+            ("10.0.0.7/32", "lo", false),
+            ("10.0.0.7/24", "eth0", false),
+            ("10.0.0.9/24", "lo", false),
+        ] {
+            let mut facts = facts();
+            hold(&mut facts, address, interface);
+            let found = with(&facts, |seen| codes_of(wrong_prefixes(seen)));
+            assert_eq!(found == ["PL0303"], fires, "{address} {interface}");
+        }
+    }
+
+    fn firewall(rule: FirewallRule) -> Firewall {
+        Firewall {
+            kind: FirewallKind::Nftables,
+            active: true,
+            base: vec![Chain {
+                name: "inet filter input".to_owned(),
+                policy: Target::Drop,
+                ipv4: true,
+                ipv6: true,
+                rules: vec![rule],
+            }],
+            other: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_rule_that_denies_is_named_and_a_policy_is_not() {
+        let deny = |port: u16, uncertain: bool| FirewallRule {
+            protocol: Some(Protocol::Tcp),
+            sources: Vec::new(),
+            destinations: Vec::new(),
+            ports: vec![(port, port)],
+            uncertain,
+            target: Target::Drop,
+            ours: false,
+            text: format!("tcp dport {port} drop"),
+        };
+        let service = service(GuestMode::Loopback, 8080);
+        let opening = |port: u16, source: Option<IpAddr>| crate::model::guest::Opening {
+            protocol: Protocol::Tcp,
+            destination: service.destination.clone(),
+            port: Some(port),
+            source,
+        };
+        let probe = Some(crate::model::guest::AZURE_PROBE_SOURCE);
+        for (denied_port, uncertain, code) in [
+            (443, false, Some("PL0305")),
+            (443, true, Some("PL0306")),
+            (8080, false, Some("PL0315")),
+            (22, false, None),
+        ] {
+            let firewall = firewall(deny(denied_port, uncertain));
+            let openings = [opening(443, None), opening(8080, probe)];
+            let found = codes_of(refused(&addr("vm1"), openings.iter(), &firewall));
+            assert_eq!(found.first().map(String::as_str), code, "{denied_port}");
+        }
+    }
 }

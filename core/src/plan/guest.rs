@@ -3,6 +3,7 @@
 use super::addresses::PublicAddresses;
 use super::load_balancer::LoadBalancerPlan;
 use super::needs::{Member, Needs, Owner, Reach, Select};
+use super::past::let_go;
 use super::{Action, Change, EntryChange, MembershipChange, MembershipEdit, Reliance};
 use crate::config::{Desired, DesiredGuest};
 use crate::model::guest::{
@@ -95,6 +96,9 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
             (&[][..], BTreeSet::new())
         }
     };
+    if declared.is_none() && let_go(addr, &around.desired.removed) {
+        return forgotten(addr, reference);
+    }
     let membership = membership(addr, declared, recorded_interfaces, around);
     let wanted = around.rules.demanded(&membership.after);
     let pools_of = |members: &[Member]| {
@@ -150,6 +154,39 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
     }
     plan.change.action = action(&plan, recorded.is_some());
     plan
+}
+
+/// One that the configuration lets go: its NICs stay in their pools and it keeps what it holds.
+fn forgotten(addr: &Addr, reference: &GuestRef) -> GuestPlan {
+    let mut change = Change::new(addr.clone(), Action::Forget);
+    change.about = format!(
+        "{} · {}",
+        os_word(reference.os),
+        reference.connection.describe()
+    );
+    change
+        .notes
+        .push("it keeps what it holds; plimsoll no longer looks after it".to_owned());
+    GuestPlan {
+        addr: addr.clone(),
+        reference: reference.clone(),
+        change,
+        ensure: Vec::new(),
+        release: Vec::new(),
+        joins: BTreeMap::new(),
+        leaves: BTreeMap::new(),
+        record: Vec::new(),
+        forget: Vec::new(),
+        declared: false,
+        needs: Needs::default(),
+        pools: BTreeSet::new(),
+        load_balancers: BTreeSet::new(),
+        missing: Vec::new(),
+        relies_on: Vec::new(),
+        unreadable: None,
+        gone: false,
+        blocked: Vec::new(),
+    }
 }
 
 fn os_word(os: crate::model::guest::Os) -> &'static str {

@@ -89,6 +89,7 @@ pub fn declared(
     desired: &DesiredLoadBalancer,
     observation: Option<&Observation<LoadBalancer>>,
     prior: Option<&State>,
+    let_go: &Owned,
     public: &PublicAddresses,
 ) -> LoadBalancerPlan {
     let observed = observation.and_then(Observation::present);
@@ -106,6 +107,14 @@ pub fn declared(
     }
     let is_declared = |kind: ItemKind, name: &str| desired.item(kind, name).is_some();
     let is_ours = |kind: ItemKind, name: &str| owned.contains(&(kind, name.to_ascii_lowercase()));
+    let is_let_go =
+        |kind: ItemKind, name: &str| let_go.contains(&(kind, name.to_ascii_lowercase()));
+    let observed_names = observed.map(LoadBalancer::names).unwrap_or_default();
+    let find = |kind: ItemKind, name: &str| {
+        let name = observed_names.get(&(kind, name.to_ascii_lowercase()))?;
+        observed?.item(kind, name)
+    };
+    let after_names = after.names();
 
     let mut change = Change::new(addr.clone(), Action::NoOp);
     change.about = about(&after);
@@ -119,7 +128,15 @@ pub fn declared(
         if is_declared(kind, &item.name) {
             continue;
         }
-        if is_ours(kind, &item.name) {
+        if is_ours(kind, &item.name) && is_let_go(kind, &item.name) {
+            change.items.push(ItemChange {
+                kind,
+                name: item.name.clone(),
+                action: Action::Forget,
+                about: String::new(),
+                fields: vec![],
+            });
+        } else if is_ours(kind, &item.name) {
             let about = observed
                 .map(|o| item_about(o, kind, item, public))
                 .unwrap_or_default();
@@ -159,11 +176,12 @@ pub fn declared(
         }
     }
     for item in &desired.items {
-        let whole = after
-            .item(item.kind, &item.name)
+        let whole = after_names
+            .get(&(item.kind, item.name.to_ascii_lowercase()))
+            .and_then(|name| after.item(item.kind, name))
             .cloned()
             .unwrap_or_else(|| Item::new(item.name.clone()));
-        let before = observed.and_then(|o| o.item(item.kind, &item.name));
+        let before = find(item.kind, &item.name);
         let empty = Attributes::new();
         let mut fields = diff(
             item.kind.attributes(),
@@ -315,6 +333,33 @@ pub fn undeclared(
         drain_seconds: 0,
         blocked,
         readable: !matches!(observation, Some(Observation::Unreadable { .. })),
+    }
+}
+
+/// One that the configuration lets go: Azure keeps it as it is, and the state forgets it.
+pub fn let_go(
+    addr: &Addr,
+    id: &ArmId,
+    observation: Option<&Observation<LoadBalancer>>,
+) -> LoadBalancerPlan {
+    let observed = observation.and_then(Observation::present);
+    let mut change = Change::new(addr.clone(), Action::Forget);
+    if let Some(observed) = observed {
+        change.about = about(observed);
+        change
+            .notes
+            .push("kept in Azure as it is; plimsoll no longer looks after it".to_owned());
+    }
+    LoadBalancerPlan {
+        addr: addr.clone(),
+        id: id.clone(),
+        observed: observed.cloned(),
+        after: observed.cloned(),
+        change,
+        record: vec![StateEdit::Remove { addr: addr.clone() }],
+        drain_seconds: 0,
+        blocked: Vec::new(),
+        readable: true,
     }
 }
 

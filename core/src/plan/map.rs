@@ -4,7 +4,7 @@ use super::addresses::{PublicAddresses, frontend_address};
 use crate::config::Desired;
 use crate::model::guest::Interface;
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Protocol, Rule};
+use crate::model::{Addr, ArmId, ItemKind, Kind, LoadBalancer, Protocol, Rule};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -56,6 +56,23 @@ pub fn map(desired: &Desired, observed: Option<&Observed>) -> Vec<MapRow> {
                     &public,
                 ));
             }
+        }
+    }
+    for (label, data) in &desired.data_load_balancers {
+        let existing = observed
+            .and_then(|o| o.load_balancers.get(&data.id))
+            .and_then(Observation::present);
+        let load_balancer = data.expected.over(existing);
+        let addr = Addr::new(Kind::LoadBalancer, label.clone());
+        for rule in load_balancer.rules() {
+            rows.extend(row(
+                &addr,
+                &load_balancer,
+                &rule,
+                desired,
+                observed,
+                &public,
+            ));
         }
     }
     rows

@@ -9,6 +9,7 @@ mod guest;
 mod load_balancer;
 mod map;
 mod needs;
+mod past;
 mod public_ip;
 mod question;
 mod stages;

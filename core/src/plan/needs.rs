@@ -286,6 +286,11 @@ fn read(
         let port = item.int("port").and_then(|p| u16::try_from(p).ok())?;
         Some((Arc::from(item.name.as_str()), port))
     });
+    let frontend = rule
+        .frontend()
+        .and_then(|id| frontend_address(load_balancer, id.name(), public))
+        // No step of ours makes someone else's frontend, so there is nothing to wait for.
+        .filter(|f| !matches!((owner, f), (Owner::Data(_), Where::AfterApply(_))));
     Some(Read {
         name: Arc::from(rule.name()),
         declared,
@@ -297,9 +302,7 @@ fn read(
         },
         every_port,
         floating: rule.floating(),
-        frontend: rule
-            .frontend()
-            .and_then(|id| frontend_address(load_balancer, id.name(), public)),
+        frontend,
         // A NAT rule for a range of ports has no single one.
         frontend_port: (!every_port && rule.item.int("frontend_port").is_some())
             .then(|| rule.frontend_port()),

@@ -35,6 +35,9 @@ fn overlay(desired: &DesiredPublicIp, observed: Option<&PublicIp>) -> PublicIp {
         }
     });
     for (name, value) in &desired.attributes {
+        if observed.is_some() && desired.lifecycle.ignore_changes.ignores(name) {
+            continue;
+        }
         after.attributes.insert(name.clone(), value.clone());
     }
     if observed.is_none() {

@@ -2,14 +2,18 @@
 
 use super::addresses::PublicAddresses;
 use super::drift::{Compared, drift};
-use super::findings::findings;
+use super::findings::{findings, missing_memberships, of_configuration};
 use super::guest::{GuestPlan, Rules, Surroundings, guest, lost_lineages};
 use super::load_balancer::{self, LoadBalancerPlan};
+use super::past::{
+    let_go, let_go_items, moved, not_importable, note_item_moves, pending_moves, protected,
+    record_moves,
+};
 use super::public_ip::{self, PublicIpPlan};
 use super::steps::{Work, steps};
 use super::traffic::traffic;
 use super::wanted::needed;
-use super::{Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
+use super::{Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
 use crate::config::{Configuration, Desired};
 use crate::model::guest::{Claim, GuestFacts};
 use crate::model::observed::{Observation, Observed};
@@ -32,7 +36,29 @@ pub struct Question<'a> {
 }
 
 pub fn plan(question: &Question<'_>) -> Plan {
-    let nothing = Desired::default();
+    let declared = &question.configuration.desired;
+    let moves = match question.prior {
+        Some(prior) => pending_moves(prior, &declared.moves),
+        None => Vec::new(),
+    };
+    if moves.is_empty() {
+        return plan_of(question);
+    }
+    let prior = question.prior.map(|prior| moved(prior, &moves));
+    let mut plan = plan_of(&Question {
+        prior: prior.as_ref(),
+        ..question.clone()
+    });
+    record_moves(&mut plan, &moves);
+    plan
+}
+
+fn plan_of(question: &Question<'_>) -> Plan {
+    // What is let go is let go by destroy too.
+    let nothing = Desired {
+        removed: question.configuration.desired.removed.clone(),
+        ..Desired::default()
+    };
     let desired = match question.mode {
         Mode::Apply => &question.configuration.desired,
         Mode::Destroy => &nothing,
@@ -66,19 +92,33 @@ pub fn plan(question: &Question<'_>) -> Plan {
         load_balancers: &load_balancers,
         guests: &guests,
     });
-    let blocked = blocked(&public_ips, &load_balancers, &guests);
-    let complete = complete(&load_balancers, &public_ips, &guests);
-    let mut findings = findings(&guests, question.observed);
+    let mut blocked = blocked(&public_ips, &load_balancers, &guests);
+    let complete = complete(&load_balancers, &public_ips, &guests)
+        && unreadable_data(desired, question.observed).is_empty();
+    let mut findings = findings(
+        &guests,
+        desired,
+        question.observed,
+        &question.configuration.accepted,
+    );
+    findings.extend(of_configuration(desired, question.observed));
+    findings.extend(missing_memberships(&guests));
     findings.sort_by(|a, b| {
         (a.severity, &a.code, &a.addr, &a.what).cmp(&(b.severity, &b.code, &b.addr, &b.what))
     });
     let deadly = findings.iter().any(|f| f.severity == Severity::Error);
-    let changes = public_ips
+    let mut changes: Vec<Change> = public_ips
         .iter()
         .map(|p| p.change.clone())
         .chain(load_balancers.iter().map(|p| p.change.clone()))
         .chain(guests.iter().map(|p| p.change.clone()))
         .collect();
+    for change in &mut changes {
+        note_item_moves(change, desired);
+    }
+    blocked.extend(unreadable_data(desired, question.observed));
+    blocked.extend(protected(question, &changes));
+    blocked.extend(not_importable(question));
     Plan {
         format: PLAN_FORMAT.to_owned(),
         version: PLAN_VERSION,
@@ -95,7 +135,7 @@ pub fn plan(question: &Question<'_>) -> Plan {
         changes,
         traffic: traffic(&load_balancers, &guests, &steps, &public),
         steps,
-        relies_on: reliances(&public_ips, &load_balancers, &guests),
+        relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
         drift: drift(&Compared {
             prior,
             observed: question.observed,
@@ -165,7 +205,7 @@ fn plan_public_ips(question: &Question<'_>, desired: &Desired) -> Vec<PublicIpPl
         desired.public_ips.contains_key(a)
     }) {
         if let Recorded::PublicIp { id, .. } = recorded {
-            let release = question.release_addresses;
+            let release = question.release_addresses && !let_go(addr, &desired.removed);
             plans.push(public_ip::undeclared(
                 addr,
                 id,
@@ -193,6 +233,7 @@ fn plan_load_balancers(
                 wanted,
                 observed.get(&wanted.id),
                 question.prior,
+                &let_go_items(addr, &desired.removed),
                 public,
             )
         })
@@ -201,6 +242,10 @@ fn plan_load_balancers(
         desired.load_balancers.contains_key(a)
     }) {
         if let Recorded::LoadBalancer { id, .. } = recorded {
+            if let_go(addr, &desired.removed) {
+                plans.push(load_balancer::let_go(addr, id, observed.get(id)));
+                continue;
+            }
             plans.push(load_balancer::undeclared(
                 addr,
                 id,
@@ -267,6 +312,8 @@ fn complete(
 
 /// What the plan takes for granted without writing it.
 fn reliances(
+    question: &Question<'_>,
+    desired: &Desired,
     public_ips: &[PublicIpPlan],
     load_balancers: &[LoadBalancerPlan],
     guests: &[GuestPlan],
@@ -283,6 +330,28 @@ fn reliances(
             });
         }
     }
+    for data in desired.data_load_balancers.values() {
+        let found = question.observed.load_balancers.get(&data.id);
+        if let Some(observed) = found.and_then(Observation::present) {
+            all.push(Reliance::LoadBalancer {
+                id: data.id.clone(),
+                fingerprint: observed.fingerprint(),
+            });
+        }
+    }
     all.extend(guests.iter().flat_map(|g| g.relies_on.clone()));
+    all
+}
+
+/// Someone else's load balancer that could not be read: what guests need is not known then.
+fn unreadable_data(desired: &Desired, observed: &Observed) -> Vec<String> {
+    let mut all = Vec::new();
+    for (label, data) in &desired.data_load_balancers {
+        if let Some(Observation::Unreadable { why }) = observed.load_balancers.get(&data.id) {
+            all.push(format!(
+                "data.load_balancer.{label} could not be read: {why}"
+            ));
+        }
+    }
     all
 }

@@ -1,5 +1,6 @@
 //! What must be read before anything can be planned.
 
+use super::past::{moved, pending_moves};
 use crate::config::Desired;
 use crate::model::guest::GuestRef;
 use crate::model::schema::{Shape, Target};
@@ -22,11 +23,20 @@ pub struct Wanted {
 
 /// What is declared, and what the state knows and the configuration no longer does.
 pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
+    let renamed = prior.and_then(|prior| {
+        let moves = pending_moves(prior, &desired.moves);
+        (!moves.is_empty()).then(|| moved(prior, &moves))
+    });
+    let prior = renamed.as_ref().or(prior);
     let mut wanted = Wanted::default();
+    wanted
+        .public_ips
+        .extend(desired.data_public_ips.values().cloned());
+    let expected = desired.data_load_balancers.values().map(|d| &d.expected);
     for public_ip in desired.public_ips.values() {
         wanted.public_ips.insert(public_ip.id.clone());
     }
-    for load_balancer in desired.load_balancers.values() {
+    for load_balancer in desired.load_balancers.values().chain(expected) {
         wanted.load_balancers.insert(load_balancer.id.clone());
         for item in load_balancer
             .items

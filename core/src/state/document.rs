@@ -134,6 +134,11 @@ pub enum StateEdit {
     Remove {
         addr: Addr,
     },
+    /// The same thing under another address. Done once: a second time nothing is left to move.
+    Move {
+        from: Addr,
+        to: Addr,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -312,6 +317,26 @@ impl State {
             StateEdit::Remove { addr } => {
                 self.resources.remove(&addr);
             }
+            StateEdit::Move { from, to } => self.rename(&from, &to),
+        }
+    }
+
+    /// Never over something that is recorded: what is there stays what it is.
+    fn rename(&mut self, from: &Addr, to: &Addr) {
+        if self.resources.contains_key(to) {
+            return;
+        }
+        if let Some(recorded) = self.resources.remove(from) {
+            self.resources.insert(to.clone(), recorded);
+            for status in self.journal.iter_mut().flat_map(|j| j.steps.values_mut()) {
+                if let StepStatus::InFlight { intent, .. } | StepStatus::Failed { intent, .. } =
+                    status
+                {
+                    for edit in intent.iter_mut().filter(|edit| edit.addr() == from) {
+                        edit.readdress(to);
+                    }
+                }
+            }
         }
     }
 
@@ -326,6 +351,42 @@ impl State {
                 }
                 StepStatus::Done => &[],
             })
+    }
+}
+
+impl StateEdit {
+    fn addr(&self) -> &Addr {
+        match self {
+            Self::PublicIp { addr, .. }
+            | Self::LoadBalancer { addr, .. }
+            | Self::Item { addr, .. }
+            | Self::RemoveItem { addr, .. }
+            | Self::Guest { addr, .. }
+            | Self::Entry { addr, .. }
+            | Self::RemoveEntry { addr, .. }
+            | Self::Join { addr, .. }
+            | Self::Leave { addr, .. }
+            | Self::Pending { addr }
+            | Self::Remove { addr }
+            | Self::Move { to: addr, .. } => addr,
+        }
+    }
+
+    fn readdress(&mut self, to: &Addr) {
+        match self {
+            Self::PublicIp { addr, .. }
+            | Self::LoadBalancer { addr, .. }
+            | Self::Item { addr, .. }
+            | Self::RemoveItem { addr, .. }
+            | Self::Guest { addr, .. }
+            | Self::Entry { addr, .. }
+            | Self::RemoveEntry { addr, .. }
+            | Self::Join { addr, .. }
+            | Self::Leave { addr, .. }
+            | Self::Pending { addr }
+            | Self::Remove { addr }
+            | Self::Move { to: addr, .. } => *addr = to.clone(),
+        }
     }
 }
 
