@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
@@ -17,6 +18,10 @@ use crate::fabric::{self, Fabric, Health};
 use crate::layout::{GuestName, Layout, write_private};
 use crate::namespaces::{self, Root, Tools};
 use crate::seed::{Guest, Inventory, Port, Seed};
+
+/// How long a reboot waits for the guest's probes: a probe gives up after a second, and begins anew every second.
+const SETTLE_ROUND: Duration = Duration::from_millis(25);
+const SETTLE_ROUNDS: usize = 160;
 
 /// The emulator's documents that the fabric is made from.
 #[derive(Debug, Default)]
@@ -274,6 +279,53 @@ impl World {
         self.boot(&mut state, &guest, index).await?;
         drop(state);
         self.stale.notify_one();
+        let addresses = guest
+            .network_interfaces
+            .iter()
+            .flat_map(crate::seed::NetworkInterface::addresses)
+            .collect();
+        self.settle(name, &addresses).await
+    }
+
+    /// Waits until what clients see of a freshly booted guest is what it is: its responders answer, and each health probe
+    /// of it has a result from after the boot. A probe that was under way during the boot may report late.
+    async fn settle(&self, name: &str, addresses: &BTreeSet<IpAddr>) -> Result<(), LabError> {
+        let mut asked_again = false;
+        for _ in 0..SETTLE_ROUNDS {
+            tokio::time::sleep(SETTLE_ROUND).await;
+            let mut state = self.state.lock().await;
+            let targets = state.fabric.targets.clone();
+            let (of_guest, others): (Vec<_>, Vec<_>) = targets
+                .iter()
+                .cloned()
+                .partition(|target| addresses.contains(&target.address));
+            let answers = state
+                .running
+                .iter()
+                .any(|(guest, running)| guest.as_str() == name && !running.listening.is_empty());
+            if of_guest.is_empty() {
+                return Ok(());
+            }
+            if !answers {
+                continue;
+            }
+            if !asked_again {
+                // A watch that begins anew reports its first result, whatever the last one was.
+                for target in &of_guest {
+                    state.health.0.remove(&target.key());
+                }
+                self.root.agent.order(Order::Watch(others)).await?;
+                self.root.agent.order(Order::Watch(targets)).await?;
+                asked_again = true;
+                continue;
+            }
+            let known = of_guest
+                .iter()
+                .all(|target| state.health.0.contains_key(&target.key()));
+            if known && state.followed == state.health {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 
