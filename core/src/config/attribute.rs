@@ -69,7 +69,7 @@ fn example(attribute: &Attribute) -> String {
         Shape::Id(Target::Foreign) => "\"/subscriptions/…\"".to_owned(),
         Shape::Ids(Target::Item(kind)) => format!("[{}.…]", kind.word()),
         Shape::Ids(Target::PublicIp | Target::Foreign) => "[\"/subscriptions/…\"]".to_owned(),
-        Shape::Tags => "{}".to_owned(),
+        Shape::Tags | Shape::Addresses => "{}".to_owned(),
     }
 }
 
@@ -141,7 +141,7 @@ fn attr(value: &Value, attribute: &Attribute, owner: Option<&ArmId>, span: &Span
             .map(|item| text(item, span))
             .collect::<Outcome<Vec<_>>>()
             .map(Attr::List),
-        Shape::Tags => {
+        Shape::Tags | Shape::Addresses => {
             let map = as_type(&Type::map(Type::String))?;
             let entries = map.entries().into_iter().flatten();
             entries

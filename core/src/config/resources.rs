@@ -1,6 +1,6 @@
 //! Public IP addresses, load balancers and their sub-resources.
 
-use super::attribute::{Decoded, choice, decode, guard, int, wrong};
+use super::attribute::{Decoded, choice, decode, guard, id, int, wrong};
 use super::block::{Block, Written, unknown_block};
 use super::codes;
 use super::desired::{
@@ -9,8 +9,8 @@ use super::desired::{
 use super::evaluate::{Each, Evaluator, Place, Within, text};
 use super::lifecycle::lifecycle;
 use crate::lang::{Type, Value, convert, evaluate};
-use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP};
-use crate::model::{Addr, Attr, Diagnostic, ItemKind, Kind, Protocol, Span};
+use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, Target};
+use crate::model::{Addr, ArmId, Attr, Diagnostic, ItemKind, Kind, Protocol, Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -220,6 +220,9 @@ fn item(
     if kind == ItemKind::Frontend {
         frontend(block, &mut decoded, problems);
     }
+    if kind == ItemKind::BackendPool {
+        addresses(block, &mut decoded, place, problems);
+    }
     let fallback = each.map_or(block.label(), |e| &e.key);
     let name = match place.evaluator.name_of(block, place, fallback) {
         Ok(name) => name,
@@ -254,6 +257,67 @@ fn item(
         span: block.header(),
         attribute_spans: decoded.spans,
     })
+}
+
+/// `address "a" { ip_address, virtual_network }`: members of a pool that are no NICs.
+fn addresses(
+    block: &Block<'_>,
+    decoded: &mut Decoded,
+    place: &Place<'_>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let network = decoded
+        .attributes
+        .get("virtual_network")
+        .and_then(Attr::as_text)
+        .map(ArmId::new);
+    let mut members = BTreeMap::new();
+    let mut seen: BTreeMap<String, Block<'_>> = BTreeMap::new();
+    for child in place.evaluator.children(block, place, problems) {
+        if child.kind() != "address" || !child.expect_labels(&["NAME"], problems) {
+            continue;
+        }
+        child.expect_attributes(&["ip_address", "virtual_network"], problems);
+        child.expect_blocks(&[], problems);
+        let within = place.inside(&child);
+        let Some((value, written)) = own(&child, "ip_address", &within, problems) else {
+            if child.attribute("ip_address").is_none() {
+                problems.push(child.missing("ip_address", "\"10.0.0.4\""));
+            }
+            continue;
+        };
+        let span = written.value_span();
+        let given = text(&value, &span).ok();
+        let Some(address) = given.and_then(|t| t.parse::<IpAddr>().ok()) else {
+            problems.push(wrong(&span, "ip_address takes an IP address"));
+            continue;
+        };
+        let mut member = address.to_string();
+        if let Some((value, written)) = own(&child, "virtual_network", &within, problems) {
+            let span = written.value_span();
+            match id(&value, "virtual_network", Target::Foreign, None, &span) {
+                Ok(own) if network.as_ref() == Some(&own) => {}
+                Ok(own) => member = format!("{member} {own}"),
+                Err(found) => problems.extend(found),
+            }
+        } else if network.is_none() {
+            problems.push(
+                child
+                    .missing("virtual_network", "\"/subscriptions/…\"")
+                    .note("an address means something only within a network"),
+            );
+        }
+        if let Some(first) = seen.insert(child.label().to_owned(), child.clone()) {
+            problems.push(super::module::twice(&child, &first));
+        }
+        members.insert(child.label().to_owned(), member);
+    }
+    if !members.is_empty() {
+        decoded
+            .attributes
+            .insert("addresses".to_owned(), Attr::Map(members));
+        decoded.spans.insert("addresses".to_owned(), block.header());
+    }
 }
 
 /// A frontend stands on a public address or in a subnet; a given private address is a static one.

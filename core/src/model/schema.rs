@@ -83,6 +83,9 @@ pub enum Shape {
     Ids(Target),
     /// String to string.
     Tags,
+    /// Members of a pool by their addresses: name to address, followed by the id of a virtual network where the pool
+    /// itself has none.
+    Addresses,
 }
 
 /// What a reference may point at.
@@ -310,7 +313,24 @@ static FRONTEND: &[Attribute] = &[
     )),
 ];
 
-static BACKEND_POOL: &[Attribute] = &[];
+static BACKEND_POOL: &[Attribute] = &[
+    attribute(
+        "virtual_network",
+        "properties.virtualNetwork.id",
+        &["virtual_network_id"],
+        Id(Target::Foreign),
+        Kept,
+        "The network of a pool whose members are addresses.",
+    ),
+    attribute(
+        "addresses",
+        "properties.loadBalancerBackendAddresses",
+        &["azurerm_lb_backend_address_pool_address"],
+        Shape::Addresses,
+        Kept,
+        "Members by their addresses, each in an `address` block.",
+    ),
+];
 
 static PROBE: &[Attribute] = &[
     attribute(

@@ -69,4 +69,31 @@ codes! {
         "The load balancer has inbound NAT pools, which scale sets use. Azure refuses to add or change inbound NAT rules \
          beside them (AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported).",
         Error, "Azure error text of AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported";
+    NOT_IN_POOL = "PL0330", "a guest is not in a pool that someone else manages",
+        "The pool belongs to a load balancer that this configuration only reads (`data`), so plimsoll never joins it. Its owner \
+         has to add the NIC; until then Azure sends the guest nothing.",
+        Warning, "the load balancer's own list of members";
+    NO_DATA = "PL0331", "a load balancer that is read does not exist",
+        "A `data` block names a load balancer that someone else manages, and Azure has none of that name. Guests get what its \
+         `expect` block announces, so that it can be created afterwards.",
+        Warning, "Azure's answer";
+    NOT_THERE_YET = "PL0332", "something that is expected is not there yet",
+        "An `expect` block announces what the owner of a load balancer is going to add. Guests are ready for it. Once it is \
+         there, or is given up, take it out of `expect`.",
+        Advice, "Azure's answer";
+    CHECK_FAILED = "PL0333", "a check failed",
+        "An assertion of a `check` block is false. Checks never stop anything: they say what the configuration's authors want \
+         to know.",
+        Warning, "the configuration";
+    CHECK_FAILED = "PL0330", "a check of the configuration fails",
+        "A `check` block of the configuration says what should be true, and it is not. The plan can be applied all the same.",
+        Warning, "the configuration";
+    NO_DATA = "PL0331", "a load balancer of a data block is not there",
+        "The configuration reads a load balancer that someone else manages, and Azure does not have it. Guests are made ready \
+         for what the `expect` block announces.",
+        Warning, "the configuration";
+    MISSING_MEMBERSHIP = "PL0332", "a guest is not in a pool of someone else's load balancer",
+        "The configuration says that a network interface is in a pool of a load balancer that it only reads. Membership lives \
+         on the network interface and belongs to whoever manages it there, so plimsoll does not write it.",
+        Warning, "the configuration";
 }

@@ -1,6 +1,7 @@
 //! Planning: desired, observed and prior in; changes, steps, drift and findings out. Pure.
 
 mod addresses;
+mod announced;
 pub mod codes;
 mod drift;
 mod file;

@@ -1,8 +1,9 @@
 //! The whole of planning: one question, one plan. Pure, and synchronous.
 
 use super::addresses::PublicAddresses;
+use super::announced::announced;
 use super::drift::{Compared, drift};
-use super::findings::{findings, missing_memberships, of_configuration};
+use super::findings::findings;
 use super::guest::{GuestPlan, Rules, Surroundings, guest, lost_lineages};
 use super::load_balancer::{self, LoadBalancerPlan};
 use super::past::{
@@ -101,8 +102,7 @@ fn plan_of(question: &Question<'_>) -> Plan {
         question.observed,
         &question.configuration.accepted,
     );
-    findings.extend(of_configuration(desired, question.observed));
-    findings.extend(missing_memberships(&guests));
+    findings.extend(announced(desired, question.observed, &guests));
     findings.sort_by(|a, b| {
         (a.severity, &a.code, &a.addr, &a.what).cmp(&(b.severity, &b.code, &b.addr, &b.what))
     });

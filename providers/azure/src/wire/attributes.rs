@@ -44,7 +44,8 @@ fn path_of(attribute: &Attribute) -> Vec<&'static str> {
         | Shape::Choice(_)
         | Shape::Texts
         | Shape::Ids(_)
-        | Shape::Tags => attribute.arm,
+        | Shape::Tags
+        | Shape::Addresses => attribute.arm,
     };
     path.split('.').collect()
 }
@@ -71,6 +72,37 @@ fn read(value: &Value, shape: Shape) -> Option<Attr> {
             .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect::<Option<_>>()
             .map(Attr::Map),
+        Shape::Addresses => addresses(value),
+    }
+}
+
+/// Members of a pool by address. With anything more in one of them (a subnet, an administrative state) the whole list
+/// stays as it came.
+fn addresses(value: &Value) -> Option<Attr> {
+    let one = |member: &Value| {
+        let properties = member.get("properties")?.as_object()?;
+        let known = ["ipAddress", "virtualNetwork"];
+        let plain = properties.keys().all(|k| known.contains(&k.as_str()))
+            && member.as_object()?.len() == 2;
+        let address = properties.get("ipAddress")?.as_str().filter(|_| plain)?;
+        let text = match properties.get("virtualNetwork") {
+            Some(network) => format!("{address} {}", id(network)?),
+            None => address.to_owned(),
+        };
+        Some((member.get("name")?.as_str()?.to_owned(), text))
+    };
+    let members = value.as_array()?;
+    let map = members.iter().map(one).collect::<Option<_>>()?;
+    Some(Attr::Map(map))
+}
+
+fn member(name: &str, text: &str) -> Value {
+    match text.split_once(' ') {
+        Some((address, network)) => json!({
+            "name": name,
+            "properties": { "ipAddress": address, "virtualNetwork": { "id": network } }
+        }),
+        None => json!({ "name": name, "properties": { "ipAddress": text } }),
     }
 }
 
@@ -84,6 +116,10 @@ fn json_of(attr: &Attr, shape: Shape) -> Value {
         (Attr::List(list), Shape::Ids(_)) => {
             list.iter().map(|id| json!({ "id": id })).collect::<Value>()
         }
+        (Attr::Map(members), Shape::Addresses) => members
+            .iter()
+            .map(|(name, text)| member(name, text))
+            .collect::<Value>(),
         (Attr::Bool(value), _) => json!(value),
         (Attr::Int(value), _) => json!(value),
         (Attr::Text(value), _) => json!(value),

@@ -54,10 +54,14 @@ fn decode_item(lb: &mut LoadBalancer, kind: ItemKind, name: String, mut part: Bo
     match kind {
         ItemKind::BackendPool => decode_pool(lb, &name, &mut part),
         ItemKind::Rule => one_way_to_name_pools(&mut part),
-        ItemKind::Frontend
-        | ItemKind::Probe
-        | ItemKind::InboundNatRule
-        | ItemKind::OutboundRule => {}
+        ItemKind::InboundNatRule => {
+            let target = remove(&mut part, &["properties", "backendIPConfiguration"]);
+            let id = target.as_ref().and_then(|t| t.get("id")?.as_str());
+            if let Some(id) = id {
+                lb.nat_targets.insert(name.clone(), ArmId::new(id));
+            }
+        }
+        ItemKind::Frontend | ItemKind::Probe | ItemKind::OutboundRule => {}
     }
     strip_properties(&mut part, back_references(kind));
     let mut item = Item::new(name);
@@ -117,7 +121,8 @@ fn decode_pool(lb: &mut LoadBalancer, name: &str, pool: &mut Body) {
     if !members.is_empty() {
         lb.members.insert(name.to_owned(), members);
     }
-    let by_address = properties.contains_key("virtualNetwork");
+    let network = properties.get("virtualNetwork").cloned();
+    let by_address = network.is_some();
     if let Some(addresses) = properties
         .get_mut("loadBalancerBackendAddresses")
         .and_then(Value::as_array_mut)
@@ -133,9 +138,24 @@ fn decode_pool(lb: &mut LoadBalancer, name: &str, pool: &mut Body) {
                 ],
             );
         }
+        for address in addresses.iter_mut() {
+            said_once(address, network.as_ref());
+        }
         if addresses.is_empty() {
             properties.shift_remove("loadBalancerBackendAddresses");
         }
+    }
+}
+
+/// The pool's own network, which Azure repeats in each address.
+fn said_once(address: &mut Value, network: Option<&Value>) {
+    let id = |network: &Value| Some(ArmId::new(network.get("id")?.as_str()?));
+    let Some(properties) = address.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let own = properties.get("virtualNetwork").and_then(id);
+    if own.is_some() && own == network.and_then(id) {
+        properties.shift_remove("virtualNetwork");
     }
 }
 
