@@ -85,15 +85,4 @@ codes! {
         "An assertion of a `check` block is false. Checks never stop anything: they say what the configuration's authors want \
          to know.",
         Warning, "the configuration";
-    CHECK_FAILED = "PL0330", "a check of the configuration fails",
-        "A `check` block of the configuration says what should be true, and it is not. The plan can be applied all the same.",
-        Warning, "the configuration";
-    NO_DATA = "PL0331", "a load balancer of a data block is not there",
-        "The configuration reads a load balancer that someone else manages, and Azure does not have it. Guests are made ready \
-         for what the `expect` block announces.",
-        Warning, "the configuration";
-    MISSING_MEMBERSHIP = "PL0332", "a guest is not in a pool of someone else's load balancer",
-        "The configuration says that a network interface is in a pool of a load balancer that it only reads. Membership lives \
-         on the network interface and belongs to whoever manages it there, so plimsoll does not write it.",
-        Warning, "the configuration";
 }
