@@ -53,7 +53,7 @@ impl Guests {
         self
     }
 
-    /// One transport for every guest, whatever its connection says: the lab's.
+    /// One transport for every guest, whatever its connection says: the lab's. Run Command, where it is given too, stays.
     #[must_use]
     pub fn instead(mut self, transport: Box<dyn Transport>) -> Self {
         self.instead = Some(transport);
@@ -61,8 +61,11 @@ impl Guests {
     }
 
     fn transport(&self, guest: &GuestRef) -> Result<&dyn Transport, TransportError> {
-        if let Some(transport) = &self.instead {
-            return Ok(transport.as_ref());
+        match (&guest.connection, &self.run_command, &self.instead) {
+            (Connection::RunCommand { .. }, Some(transport), _) | (_, _, Some(transport)) => {
+                return Ok(transport.as_ref());
+            }
+            _ => {}
         }
         match guest.connection {
             Connection::Ssh { .. } => Ok(self.ssh.as_ref()),
@@ -85,8 +88,9 @@ impl Guests {
         entries: usize,
     ) -> Result<Output, TransportError> {
         let more = Duration::from_secs(u64::try_from(entries).unwrap_or(u64::MAX));
-        let time = self.limits.time.saturating_add(more);
         let transport = self.transport(guest)?;
+        let time = transport.time().unwrap_or(self.limits.time);
+        let time = time.saturating_add(more);
         let _turn = self
             .turns
             .acquire()

@@ -1,6 +1,7 @@
 //! Reads guests: one script, one answer, typed facts.
 
 use crate::guests::{Guests, chain};
+use crate::transport::TransportError;
 use crate::{linux, windows};
 use async_trait::async_trait;
 use plimsoll_core::apply::ObserveGuests;
@@ -13,6 +14,7 @@ impl ObserveGuests for Guests {
         let why = match guest.os {
             Os::Windows => windows::NOT_YET.to_owned(),
             Os::Linux => match self.run(guest, &linux::probe(), 0).await {
+                Err(TransportError::Gone(_)) => return Observation::Absent,
                 Err(error) => chain(&error),
                 Ok(output) => match linux::facts::parse(&output.stdout) {
                     Ok(facts) => return Observation::Present(facts),

@@ -36,6 +36,15 @@ pub fn probe() -> String {
     )
 }
 
+/// A script around another one: runs it, and answers with the window of what it printed that begins at `offset`.
+pub(crate) fn packed(script: &str, offset: usize, window: usize) -> String {
+    let document = here_document(script);
+    let pack = include_str!("pack.sh");
+    format!(
+        "{{\nrun_script() {{\nPLIMSOLL_COMPACT=yes sh -s {document}}}\noffset={offset}\nwindow={window}\n{pack}exit 0\n}}\n"
+    )
+}
+
 /// The functions that answer with facts.
 pub(crate) fn facts_functions() -> &'static str {
     FACTS

@@ -2,12 +2,15 @@
 
 mod command;
 mod local;
+mod run_command;
 mod ssh;
 
 pub use command::CommandTransport;
 pub use local::Local;
+pub use run_command::{RunCommand, RunInMachine};
 pub use ssh::{Ssh, SshError};
 
+use crate::linux::pack::PartError;
 use async_trait::async_trait;
 use plimsoll_core::model::guest::GuestRef;
 use std::process::Stdio;
@@ -45,6 +48,14 @@ pub enum TransportError {
     TimedOut(Duration),
     #[error("{0}")]
     Unusable(String),
+    /// The machine of this guest does not exist any more.
+    #[error("{0}")]
+    Gone(String),
+    /// It may work again later.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("what came back through Run Command cannot be read")]
+    Part(#[from] PartError),
 }
 
 impl TransportError {
@@ -52,8 +63,9 @@ impl TransportError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Ssh(error) => error.is_retryable(),
-            Self::Pipe { .. } | Self::TimedOut(_) => true,
-            Self::Start { .. } | Self::Unusable(_) => false,
+            Self::Pipe { .. } | Self::TimedOut(_) | Self::Unavailable(_) => true,
+            Self::Part(error) => error.is_retryable(),
+            Self::Start { .. } | Self::Unusable(_) | Self::Gone(_) => false,
         }
     }
 }
@@ -62,6 +74,11 @@ impl TransportError {
 pub trait Transport: Send + Sync {
     /// Feeds the script to `sh -s` as root in the guest. Dropping the future kills the client, not what the guest began.
     async fn run(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError>;
+
+    /// How long one script may take where the way itself is slow; `None` where the ordinary limit holds.
+    fn time(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Runs a client with the script on its standard input; both sides flow at once, so neither pipe can fill up.
