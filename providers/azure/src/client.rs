@@ -154,9 +154,17 @@ impl Client {
         id: &ArmId,
         progress: &dyn Progress,
     ) -> Result<Option<Document>, ArmError> {
+        self.get_url(self.url(id, "")?, progress).await
+    }
+
+    async fn get_url(
+        &self,
+        url: Url,
+        progress: &dyn Progress,
+    ) -> Result<Option<Document>, ArmError> {
         let call = Call {
             method: Method::Get,
-            url: self.url(id, "")?,
+            url,
             body: None,
             if_match: None,
             repeat: Repeat::Always,
@@ -167,6 +175,18 @@ impl Client {
             Err(error) if error.meaning() == Some(Meaning::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Like [`Client::get`], with the part of it that Azure sends only when asked for: `instanceView`.
+    pub async fn get_expanded(
+        &self,
+        id: &ArmId,
+        what: &str,
+        progress: &dyn Progress,
+    ) -> Result<Option<Document>, ArmError> {
+        let mut url = self.url(id, "")?;
+        url.query_pairs_mut().append_pair("$expand", what);
+        self.get_url(url, progress).await
     }
 
     /// Writes the whole resource. It does not wait for the operation: [`Client::finish`] does.

@@ -163,7 +163,11 @@ impl Refusal {
             }
             429 => Meaning::Throttled,
             // `Conflict` with this text is ARM's own collision of two requests on one resource.
-            409 if self.code == "Conflict" && self.message.contains("concurrent request") => {
+            // A virtual machine runs one script at a time, and says so in words only.
+            409 if self.code == "Conflict"
+                && (self.message.contains("concurrent request")
+                    || self.message.contains("execution is in progress")) =>
+            {
                 Meaning::Busy
             }
             401 => Meaning::NotSignedIn,

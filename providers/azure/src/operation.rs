@@ -26,9 +26,16 @@ enum Look {
 
 enum Seen {
     Running(Option<Duration>),
-    Done,
+    /// With what was answered last: the output of an action is in it.
+    Done(Value),
     /// Azure no longer knows the operation, or says nothing of its status.
     Lost,
+}
+
+/// How long to wait for an operation, and what to show meanwhile.
+pub(crate) struct Wait {
+    pub(crate) limit: Duration,
+    pub(crate) note: &'static str,
 }
 
 impl Client {
@@ -39,9 +46,25 @@ impl Client {
         answer: &Answer,
         progress: &dyn Progress,
     ) -> Result<(), ArmError> {
+        let wait = Wait {
+            limit: self.patience().operation,
+            note: "Azure is updating",
+        };
+        self.outcome(id, answer, &wait, progress).await.map(|_| ())
+    }
+
+    /// Waits until the operation is over, and gives what Azure said at its end; `null` where there was nothing to wait for
+    /// or Azure no longer knows the operation.
+    pub(crate) async fn outcome(
+        &self,
+        id: &ArmId,
+        answer: &Answer,
+        wait: &Wait,
+        progress: &dyn Progress,
+    ) -> Result<Value, ArmError> {
         let mut look = match self.where_to_look(answer) {
             Some(look) => look,
-            None => return Ok(()),
+            None => return Ok(Value::Null),
         };
         if let Look::Operation(url) | Look::Location(url) = &look {
             progress.operation(url.as_str());
@@ -51,11 +74,11 @@ impl Client {
         let mut waited = Duration::ZERO;
         for count in 0.. {
             let time = retry_after.unwrap_or_else(|| until_next_look(count));
-            if waited + time > self.patience().operation {
+            if waited + time > wait.limit {
                 break;
             }
             if count == 1 {
-                progress.note("Azure is updating");
+                progress.note(wait.note);
             }
             tokio::time::sleep(time).await;
             waited += time;
@@ -64,11 +87,11 @@ impl Client {
                 Look::Location(url) => self.look_at_location(url, progress).await?,
                 Look::Resource => match self.get(id, progress).await? {
                     Some(document) if document.is_changing() => Seen::Running(None),
-                    Some(_) | None => Seen::Done,
+                    Some(_) | None => Seen::Done(Value::Null),
                 },
             };
             match seen {
-                Seen::Done => return Ok(()),
+                Seen::Done(said) => return Ok(said),
                 Seen::Running(next) => retry_after = next,
                 Seen::Lost => {
                     look = Look::Resource;
@@ -154,7 +177,7 @@ impl Client {
             return Ok(Seen::Lost);
         };
         match status.to_ascii_lowercase().as_str() {
-            "succeeded" => Ok(Seen::Done),
+            "succeeded" => Ok(Seen::Done(answer.body)),
             "failed" | "canceled" | "cancelled" => {
                 let error = answer.body.get("error").unwrap_or(&Value::Null);
                 Err(ArmError::OperationFailed {
@@ -170,7 +193,7 @@ impl Client {
     async fn look_at_location(&self, url: &Url, progress: &dyn Progress) -> Result<Seen, ArmError> {
         match self.send(look(url), progress).await {
             Ok(answer) if answer.status == 202 => Ok(Seen::Running(answer.retry_after)),
-            Ok(_) => Ok(Seen::Done),
+            Ok(answer) => Ok(Seen::Done(answer.body)),
             Err(error) if error.meaning() == Some(Meaning::NotFound) => Ok(Seen::Lost),
             Err(error) => Err(error),
         }

@@ -19,6 +19,9 @@ mod observe;
 /// Recorded traffic of real Azure goes through without loss and without false differences.
 #[cfg(test)]
 mod recordings;
+/// Scripts in virtual machines.
+#[cfg(test)]
+mod run_command;
 /// Which requests the sign-in methods of pipelines send.
 #[cfg(test)]
 mod sign_in;
