@@ -7,3 +7,4 @@ pub mod plan;
 pub mod apply;
 pub mod state;
 pub mod explain;
+pub mod reference;

@@ -116,12 +116,7 @@ pub(super) fn wrong(span: &Span, label: impl Into<String>) -> Diagnostic {
 fn attr(value: &Value, attribute: &Attribute, owner: Option<&ArmId>, span: &Span) -> Outcome<Attr> {
     let name = attribute.name;
     let as_type = |ty: &Type| {
-        convert(value, ty).map_err(|_| {
-            vec![wrong(
-                span,
-                format!("{name} takes {ty}, this is {}", value.ty()),
-            )]
-        })
+        convert(value, ty).map_err(|why| vec![wrong(span, format!("{name}: {why}"))])
     };
     match attribute.shape {
         Shape::Bool => as_type(&Type::Bool).map(|v| Attr::Bool(v.as_bool() == Some(true))),
@@ -233,25 +228,24 @@ pub(super) fn id(
         },
         _ => None,
     };
+    let needs = match target {
+        Target::Item(kind) => format!(
+            "a {0} of this load balancer: {0}.NAME, or the name of one in Azure",
+            kind.word()
+        ),
+        Target::PublicIp => "a public IP address: public_ip.NAME, or the id of one".to_owned(),
+        Target::Foreign => "an id: \"/subscriptions/…\"".to_owned(),
+    };
     let Some(found) = found else {
-        let needs = match target {
-            Target::Item(kind) => format!(
-                "a {0} of this load balancer: {0}.NAME, or the name of one in Azure",
-                kind.word()
-            ),
-            Target::PublicIp => "a public IP address: public_ip.NAME, or the id of one".to_owned(),
-            Target::Foreign => "an id: \"/subscriptions/…\"".to_owned(),
-        };
         return Err(vec![wrong(span, format!("{name} takes {needs}"))]);
     };
     if !expected.is_empty() && !found.kind().eq_ignore_ascii_case(expected) {
         let what = value
             .reference()
             .map_or_else(|| format!("{found}"), str::to_owned);
-        return Err(vec![wrong(
-            span,
-            format!("{name} takes one of {expected}, this is {what}"),
-        )]);
+        return Err(vec![
+            wrong(span, format!("this is {what}")).help(format!("{name} takes {needs}")),
+        ]);
     }
     Ok(found)
 }

@@ -373,7 +373,11 @@ fn keys(
                 .collect())
         }
         (_, _) => Err(wrong(
-            &format!("this is {}", value.ty()),
+            // What the elements are does not matter here.
+            &format!(
+                "this is a {}",
+                value.ty().to_string().split('(').next().unwrap_or_default()
+            ),
             "`toset([\"a\", \"b\"])` makes a set of a list",
         )),
     }

@@ -136,7 +136,7 @@ fn family(family: Family) -> &'static str {
 
 fn zones(balancer: &Balancer<'_>, frontend: &Frontend<'_>, found: &mut Vec<Found>) {
     let item = frontend.item;
-    if !frontend.internal && item.attributes.contains_key("zones") {
+    if frontend.public && !frontend.internal && item.attributes.contains_key("zones") {
         found.push(
             Found::on(&codes::ZONES_ON_PUBLIC, balancer, item)
                 .at(place(item, "zones"), "a public frontend has the zones of its address")

@@ -139,8 +139,8 @@ fn one_of_each_type(
                     member.guest.span.clone(),
                     format!("its network interface {:?} is in pools of both", member.interface.label),
                 )
-                .at(first.wanted.span.clone(), format!("{kind} load balancer"))
-                .at(balancer.wanted.span.clone(), format!("{kind} load balancer, too"))
+                .at(first.wanted.span.clone(), format!("one {kind} load balancer"))
+                .at(balancer.wanted.span.clone(), format!("another {kind} load balancer"))
                 .note("Azure refuses the second (NetworkInterfaceUsesMultipleLoadBalancersOfSameType)")
                 .help("put the rules on one load balancer, which can have up to 600 frontends")
                 .help("or give the VM a second network interface"),

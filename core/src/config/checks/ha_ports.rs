@@ -75,6 +75,7 @@ fn word(protocol: Protocol) -> &'static str {
 
 fn public(balancer: &Balancer<'_>, rule: &Rule<'_>, found: &mut Vec<Found>) {
     if let Some(frontend) = balancer.frontend_of(rule)
+        && frontend.public
         && !frontend.internal
     {
         found.push(

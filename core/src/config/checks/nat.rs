@@ -21,7 +21,10 @@ pub(super) fn check(balancer: &Balancer<'_>, scene: &Scene<'_>, found: &mut Vec<
                 Found::on(&codes::NAT_RANGE, balancer, nat.item)
                     .at(
                         place(nat.item, "frontend_port_range_end"),
-                        format!("{ports} ports for {members} members"),
+                        format!(
+                            "{ports} port{} for {members} members",
+                            if ports == 1 { "" } else { "s" }
+                        ),
                     )
                     .note("each member gets one port, so the last ones cannot be reached")
                     .help("make the range longer"),

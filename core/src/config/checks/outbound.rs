@@ -186,7 +186,7 @@ fn by_the_way(
         Found::on(&codes::SNAT_ON_FIP, balancer, first)
             .at(
                 first.span.clone(),
-                format!("its members' outbound connections may use the address of frontend {}{more}", names.join(", ")),
+                format!("its members' outbound connections may use the address of {} {}{more}", if frontends.len() == 1 { "frontend" } else { "frontends" }, names.join(", ")),
             )
             .note("sockets that are bound to the frontend's address inside a guest get no translation: their connections fail")
             .set(first, "disable_outbound_snat", "true", "keep inbound and outbound apart (with a NAT gateway or an outbound rule)")

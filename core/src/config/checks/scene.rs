@@ -45,6 +45,8 @@ pub(super) struct Frontend<'a> {
     /// Folded.
     pub id: String,
     pub internal: bool,
+    /// Neither is known of one that names no place, which is said elsewhere.
+    pub public: bool,
     /// Unknown where the public IP address is not declared here.
     pub family: Option<Family>,
 }
@@ -151,8 +153,8 @@ impl<'a> Balancer<'a> {
                     pools: ids(item, "backend_pools"),
                     probe: id(item, "probe").and_then(|id| probe_index.get(&id).copied()),
                     protocol: protocol(item)?,
-                    frontend_port: int(item, "frontend_port").unwrap_or(0),
-                    backend_port: int(item, "backend_port").unwrap_or(0),
+                    frontend_port: int(item, "frontend_port")?,
+                    backend_port: int(item, "backend_port")?,
                     floating: flag(item, "floating_ip"),
                 })
             })
@@ -223,6 +225,9 @@ impl<'a> Frontend<'a> {
             item,
             id: wanted.id_of(item).folded(),
             internal,
+            public: ["public_ip", "public_ip_prefix"]
+                .iter()
+                .any(|name| item.attributes.contains_key(*name)),
             family,
         }
     }
@@ -245,7 +250,7 @@ impl<'a> NatRule<'a> {
             pool: id(item, "backend_pool"),
             protocol: protocol(item)?,
             ports: range.or_else(|| int(item, "frontend_port").map(|port| (port, port))),
-            backend_port: int(item, "backend_port").unwrap_or(0),
+            backend_port: int(item, "backend_port")?,
             floating: flag(item, "floating_ip"),
         })
     }

@@ -1,0 +1,159 @@
+//! The reference page `docs/reference.md`, written from the same tables that decode, plan and explain.
+
+use crate::explain::pages;
+use crate::model::schema::{
+    Attribute, Fallback, LOAD_BALANCER, OnChange, PUBLIC_IP, Shape, Target,
+};
+use crate::model::{ItemKind, Severity};
+use std::fmt::Write as _;
+
+/// The whole page.
+pub fn reference() -> String {
+    let mut out = String::from(HEAD);
+    section(&mut out, "public_ip", "azurerm_public_ip", PUBLIC_IP);
+    section(&mut out, "load_balancer", "azurerm_lb", LOAD_BALANCER);
+    for kind in ItemKind::ALL {
+        let heading = format!("load_balancer › {}", kind.word());
+        section(&mut out, &heading, azurerm(kind), kind.attributes());
+    }
+    out.push_str(BESIDE);
+    codes(&mut out);
+    out.push_str(TERRAFORM);
+    out
+}
+
+const HEAD: &str = "\
+<!-- Written by plimsoll itself: change core/src/model/schema.rs or the tables of codes, then PLIMSOLL_BLESS=1. -->
+
+# Reference
+
+## Attributes
+
+Each attribute with its property in Azure Resource Manager, its name in azurerm (the newest first: version 5 removes the
+older one), what it takes, and what Azure has where it is left out. *Kept* means that what exists stays as it is. A change
+is made in place unless the last column says that the resource is replaced.
+";
+
+const BESIDE: &str = "
+### Attributes that Azure never sees
+
+| attribute | of | takes | default | says |
+| --- | --- | --- | --- | --- |
+| `name` | every resource and sub-resource | text | the label, or the key of `for_each` | Azure's name |
+| `resource_group` | `public_ip`, `load_balancer` | text | required | where it lives |
+| `for_each` | every resource and sub-resource | a map or a set of texts | – | one instance for each key |
+| `guest_mode` | `frontend` | `\"loopback\"`, `\"cluster\"`, `\"none\"` | `\"loopback\"` | who owns the address inside the guests |
+| `guest_ports` | `rule` with protocol All | list of ports, `\"udp/53\"` for UDP | `[]` | what the guests serve |
+| `drain` | `load_balancer`, `rule` | a time such as `\"90s\"` | `0` | how long connections may go on before guests lose what a rule used |
+| `reason`, `on` | `accept \"PL####\"` | text | `reason` is required | why a warning or advice is meant, and where |
+";
+
+const TERRAFORM: &str = "
+## Differences from Terraform
+
+Expressions mean what they mean in Terraform: types and conversions, unknown and sensitive values, functions. `cargo xtask
+oracle DIR` compares with recorded answers of Terraform and prints each disagreement. What is different, and why:
+
+| what | here | Terraform | why |
+| --- | --- | --- | --- |
+| `&&`, `||` | a left side that decides leaves the right one unevaluated | the same since 1.12; before, an error or unknown on the right was reported | the newer behaviour lets a condition guard what follows |
+| provider functions (`provider::…`) | none | since 1.8 | there are no plugins |
+| `timestamp`, `plantimestamp`, `uuid`, `bcrypt` | not in planned attributes | known only after apply, or different at each run | a plan that is not the same twice cannot be approved |
+| `count`, `module`, `resource` | none | blocks and arguments | `for_each` has stable keys; modules come later |
+| `terraform`, `path` | none | objects | files are read relative to the directory of the configuration |
+| a template of one interpolation within another (`fmt`) | unwrapped in one run | the second run unwraps the inner one | formatting twice changes nothing |
+| a reference to one sub-resource of a load balancer | `frontend.green` within, `load_balancer.web.frontend.green` outside | ids and names by attribute | sub-resources are blocks of the load balancer, as in Azure |
+";
+
+fn azurerm(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Frontend => "azurerm_lb › frontend_ip_configuration",
+        ItemKind::BackendPool => "azurerm_lb_backend_address_pool",
+        ItemKind::Probe => "azurerm_lb_probe",
+        ItemKind::Rule => "azurerm_lb_rule",
+        ItemKind::InboundNatRule => "azurerm_lb_nat_rule",
+        ItemKind::OutboundRule => "azurerm_lb_outbound_rule",
+    }
+}
+
+fn section(out: &mut String, heading: &str, azurerm: &str, table: &[Attribute]) {
+    let _ = write!(out, "\n### {heading}\n\nIn azurerm: `{azurerm}`.\n\n");
+    if table.is_empty() {
+        out.push_str("It has no attributes of its own: membership lives on the guests' network interfaces.\n");
+        return;
+    }
+    out.push_str("| attribute | ARM property | azurerm | takes | default | says |\n| --- | --- | --- | --- | --- | --- |\n");
+    for attribute in table {
+        let azurerm: Vec<String> = attribute.azurerm.iter().map(|n| format!("`{n}`")).collect();
+        let replaces = match attribute.on_change {
+            OnChange::Update => "",
+            OnChange::Replace => " **A change replaces.**",
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | `{}` | {} | {} | {} | {}{replaces} |",
+            attribute.name,
+            attribute.arm,
+            azurerm.join(", "),
+            takes(attribute.shape),
+            default(attribute.default),
+            attribute.about,
+        );
+    }
+}
+
+fn takes(shape: Shape) -> String {
+    match shape {
+        Shape::Bool => "`true` or `false`".to_owned(),
+        Shape::Int(low, high) => format!("{low} to {high}"),
+        Shape::Text => "text".to_owned(),
+        Shape::Choice(words) => {
+            let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+            words.join(", ")
+        }
+        Shape::Texts => "list of texts".to_owned(),
+        Shape::Id(target) => one(target),
+        Shape::Ids(target) => format!("list of: {}", one(target)),
+        Shape::Tags => "map of texts".to_owned(),
+        Shape::Addresses => "map of names to addresses".to_owned(),
+    }
+}
+
+fn one(target: Target) -> String {
+    match target {
+        Target::Item(kind) => format!("`{}.NAME`, or a name in Azure", kind.word()),
+        Target::PublicIp => "`public_ip.NAME`, or an id".to_owned(),
+        Target::Foreign => "an id".to_owned(),
+    }
+}
+
+fn default(fallback: Fallback) -> String {
+    match fallback {
+        Fallback::Required => "required".to_owned(),
+        Fallback::Absent => "–".to_owned(),
+        Fallback::Kept => "*kept*".to_owned(),
+        Fallback::Bool(value) => format!("`{value}`"),
+        Fallback::Int(value) => format!("`{value}`"),
+        Fallback::Text(value) => format!("`\"{value}\"`"),
+    }
+}
+
+fn codes(out: &mut String) {
+    out.push_str(
+        "\n## Codes\n\n`plimsoll explain CODE` shows the page of each. PL0001 to PL0009 are about reading files and variables.\n\n\
+         | code | severity | what | known from |\n| --- | --- | --- | --- |\n",
+    );
+    for page in pages() {
+        let severity = match page.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Advice => "advice",
+        };
+        let source = page.source.unwrap_or("the language");
+        let _ = writeln!(
+            out,
+            "| {} | {severity} | {} | {source} |",
+            page.code, page.title
+        );
+    }
+}

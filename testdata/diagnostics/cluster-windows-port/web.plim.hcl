@@ -1,0 +1,45 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+load_balancer "web" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+
+  frontend "green" {
+    subnet             = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/virtualNetworks/vnet/subnets/web"
+    private_ip_address = "10.0.0.7"
+    guest_mode         = "cluster"
+  }
+
+  backend_pool "vms" {}
+
+  probe "health" {
+    protocol = "Tcp"
+    port     = 59999
+  }
+
+  rule "green" {
+    frontend      = frontend.green
+    backend_pools = [backend_pool.vms]
+    probe         = probe.health
+    protocol      = "Tcp"
+    frontend_port = 1433
+    backend_port  = 1433
+    floating_ip   = true
+  }
+}
+
+guest "sql1" {
+  os = "windows"
+
+  network_interface "main" {
+    id               = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/networkInterfaces/sql1-nic"
+    ip_configuration = "ipconfig1"
+    backend_pools    = [load_balancer.web.backend_pool.vms]
+  }
+
+  connection "ssh" {
+    host = "sql1.internal"
+  }
+}

@@ -1,0 +1,9 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+guest "vm1" {
+  os = "linux"
+
+  connection "local" {}
+}

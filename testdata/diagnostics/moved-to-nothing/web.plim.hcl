@@ -1,0 +1,13 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+}
+
+moved {
+  from = public_ip.old
+  to   = public_ip.gren
+}

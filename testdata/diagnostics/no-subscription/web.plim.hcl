@@ -1,0 +1,4 @@
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+}

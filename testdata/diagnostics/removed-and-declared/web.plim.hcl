@@ -1,0 +1,12 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+}
+
+removed {
+  from = public_ip.green
+}

@@ -1,0 +1,62 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+}
+
+load_balancer "web" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+
+  frontend "green" {
+    public_ip = public_ip.green
+  }
+
+  backend_pool "a" {}
+
+  backend_pool "b" {}
+
+  probe "health" {
+    protocol = "Tcp"
+    port     = 8080
+  }
+
+  rule "one" {
+    frontend              = frontend.green
+    backend_pools         = [backend_pool.a]
+    probe                 = probe.health
+    protocol              = "Tcp"
+    frontend_port         = 80
+    backend_port          = 80
+    floating_ip           = true
+    disable_outbound_snat = true
+  }
+
+  rule "two" {
+    frontend              = frontend.green
+    backend_pools         = [backend_pool.b]
+    probe                 = probe.health
+    protocol              = "Tcp"
+    frontend_port         = 80
+    backend_port          = 81
+    floating_ip           = true
+    disable_outbound_snat = true
+  }
+}
+
+guest "vm1" {
+  os = "linux"
+
+  network_interface "main" {
+    id               = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/networkInterfaces/vm1-nic"
+    ip_configuration = "ipconfig1"
+    backend_pools    = [load_balancer.web.backend_pool.a, load_balancer.web.backend_pool.b]
+  }
+
+  connection "ssh" {
+    host = "vm1.internal"
+  }
+}

@@ -1,0 +1,14 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+}
+
+public_ip "other" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+  name           = "green"
+}

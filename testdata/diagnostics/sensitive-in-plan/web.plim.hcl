@@ -1,0 +1,14 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+variable "group" {
+  type      = string
+  default   = "rg-web"
+  sensitive = true
+}
+
+public_ip "green" {
+  resource_group = "rg-web"
+  location       = var.group
+}

@@ -1,0 +1,2 @@
+plimsoll {
+  deployment = "web"

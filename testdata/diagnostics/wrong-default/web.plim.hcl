@@ -1,0 +1,12 @@
+variable "port" {
+  type    = number
+  default = "http"
+}
+
+locals {
+  a = var.port
+}
+
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}

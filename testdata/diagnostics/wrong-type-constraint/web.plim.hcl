@@ -1,0 +1,12 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+variable "a" {
+  type    = strng
+  default = "x"
+}
+
+locals {
+  b = var.a
+}

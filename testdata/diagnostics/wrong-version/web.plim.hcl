@@ -1,0 +1,7 @@
+plimsoll {
+  required_version = ">= 99.0"
+}
+
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
