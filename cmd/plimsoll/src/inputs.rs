@@ -8,7 +8,8 @@ use plimsoll_core::lang::{self, Files, NoFiles, Resolved, Scope, Step};
 use plimsoll_core::model::{Diagnostic, Span};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const PREFIX: &str = "PLIMSOLL_VAR_";
@@ -49,22 +50,98 @@ pub(crate) fn gather(context: &Context) -> Result<Inputs, Failure> {
                 .insert(name.to_owned(), value.to_string_lossy().into_owned());
         }
     }
-    for file in &context.global.variable_files {
-        inputs.variable_files.extend(read(&context.path(file))?);
+    for path in found(context.directory()) {
+        file(&mut inputs, &path)?;
     }
-    for given in &context.global.variables {
-        let (name, value) = given.split_once('=').ok_or_else(|| {
-            Failure::new(format!("--var {given:?} has no value"))
-                .next("Write the name, an equals sign and the value:")
-                .next("  --var location=westeurope")
-        })?;
-        inputs
-            .variables
-            .insert(name.trim().to_owned(), value.to_owned());
-        // The environment may hold variables of other configurations; what is typed is meant.
-        inputs.strict.insert(name.trim().to_owned());
+    for given in in_order(
+        std::env::args_os(),
+        &context.global.variables,
+        &context.global.variable_files,
+    ) {
+        match given {
+            Given::File(path) => file(&mut inputs, &context.path(path))?,
+            Given::Value(text) => value(&mut inputs, text)?,
+        }
     }
     Ok(inputs)
+}
+
+/// The last one to speak of a variable wins: each forgets what was said before.
+fn file(inputs: &mut Inputs, path: &Path) -> Result<(), Failure> {
+    for (name, value) in read(path)? {
+        inputs.variables.remove(&name);
+        inputs
+            .variable_origins
+            .insert(name.clone(), path.display().to_string());
+        inputs.variable_files.insert(name, value);
+    }
+    Ok(())
+}
+
+fn value(inputs: &mut Inputs, given: &str) -> Result<(), Failure> {
+    let (name, value) = given.split_once('=').ok_or_else(|| {
+        Failure::new(format!("--var {given:?} has no value"))
+            .next("Write the name, an equals sign and the value:")
+            .next("  --var location=westeurope")
+    })?;
+    let name = name.trim().to_owned();
+    inputs.variable_files.remove(&name);
+    // The environment may hold variables of other configurations; what is typed is meant.
+    inputs.strict.insert(name.clone());
+    inputs.variables.insert(name, value.to_owned());
+    Ok(())
+}
+
+/// The files that count without being named: `plimsoll.plimvars`, then every `*.auto.plimvars` in the order of their
+/// names; each may be JSON, with `.json` behind.
+fn found(directory: &Path) -> Vec<PathBuf> {
+    let mut first = Vec::new();
+    let mut automatic = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".json").unwrap_or(&name);
+        if stem == "plimsoll.plimvars" {
+            first.push(name);
+        } else if stem.ends_with(".auto.plimvars") {
+            automatic.push(name);
+        }
+    }
+    first.sort();
+    automatic.sort();
+    let all = first.into_iter().chain(automatic);
+    all.map(|name| directory.join(name)).collect()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Given<'a> {
+    Value(&'a str),
+    File(&'a Path),
+}
+
+/// `--var` and `--var-file` as they were typed, one after the other. The parsed options are two lists; the command line
+/// itself says how they were mixed. Where it does not (another program calls us), files come first.
+fn in_order<'a>(
+    typed: impl Iterator<Item = OsString>,
+    values: &'a [String],
+    files: &'a [PathBuf],
+) -> Vec<Given<'a>> {
+    let (mut left_values, mut left_files) = (values.iter(), files.iter());
+    let mut mixed = Vec::new();
+    for word in typed.take_while(|word| word != "--") {
+        let word = word.to_string_lossy();
+        if word == "--var" || word.starts_with("--var=") {
+            mixed.extend(left_values.next().map(|v| Given::Value(v)));
+        } else if word == "--var-file" || word.starts_with("--var-file=") {
+            mixed.extend(left_files.next().map(|f| Given::File(f)));
+        }
+    }
+    if left_values.next().is_none() && left_files.next().is_none() {
+        return mixed;
+    }
+    let files = files.iter().map(|f| Given::File(f));
+    files
+        .chain(values.iter().map(|v| Given::Value(v)))
+        .collect()
 }
 
 /// `name = value` lines in HCL, or one object in JSON.
@@ -171,6 +248,59 @@ impl Scope for Alone {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_last_one_to_speak_of_a_variable_wins() {
+        let words = |text: &str| {
+            let words: Vec<OsString> = text.split(' ').map(OsString::from).collect();
+            words.into_iter()
+        };
+        let values = ["a=1".to_owned(), "a=2".to_owned()];
+        let files = [PathBuf::from("f")];
+        let typed = "plimsoll --var a=1 plan --var-file=f --var=a=2";
+        let (one, file, two) = (
+            Given::Value("a=1"),
+            Given::File(Path::new("f")),
+            Given::Value("a=2"),
+        );
+        assert_eq!(in_order(words(typed), &values, &files), [one, file, two]);
+        let (one, file, two) = (
+            Given::Value("a=1"),
+            Given::File(Path::new("f")),
+            Given::Value("a=2"),
+        );
+        assert_eq!(in_order(words("test"), &values, &files), [file, one, two]);
+    }
+
+    #[test]
+    fn files_beat_the_environment_and_the_command_line_beats_files() {
+        let directory =
+            std::env::temp_dir().join(format!("plimsoll-inputs-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        for (name, text) in [
+            ("plimsoll.plimvars", "a = \"first\"\nb = \"first\"\nc = 1\n"),
+            ("z.auto.plimvars", "a = \"z\"\n"),
+            ("b.auto.plimvars.json", "{\"a\": \"b\", \"b\": \"b\"}"),
+            ("other.plimvars", "c = \"never read\"\n"),
+        ] {
+            std::fs::write(directory.join(name), text).unwrap();
+        }
+        let mut inputs = Inputs::default();
+        inputs.variables.insert("a".into(), "environment".into());
+        inputs.variables.insert("d".into(), "environment".into());
+        for path in found(&directory) {
+            file(&mut inputs, &path).unwrap();
+        }
+        value(&mut inputs, "c=2").unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(json!(inputs.variable_files), json!({ "a": "z", "b": "b" }));
+        assert_eq!(
+            json!(inputs.variables),
+            json!({ "c": "2", "d": "environment" })
+        );
+        assert!(inputs.variable_origins["a"].ends_with("z.auto.plimvars"));
+        assert!(value(&mut inputs, "c").is_err());
+    }
 
     #[test]
     fn both_kinds_of_variable_file() {
