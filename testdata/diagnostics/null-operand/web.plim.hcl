@@ -1,0 +1,7 @@
+provider "azure" {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+}
+
+locals {
+  a = 1 + null
+}
