@@ -108,7 +108,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("PL0005", "variable files are given on the command line"),
     ("PL0006", "variable files are given on the command line"),
     ("PL0011", "a configuration says PL0104 of names; this is the bare language's"),
-    ("PL0025", "functions blame one of their arguments where they can, as PL0024"),
     ("PL0027", "attributes say PL0107 of types; this is the bare language's"),
     ("PL0110", "nothing that is planned depends on what Azure answers"),
     ("PL0115", "cmd finds it first, as PL0001"),
