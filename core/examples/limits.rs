@@ -25,7 +25,10 @@ fn facts(own: &str) -> GuestFacts {
         hostname: own.to_owned(),
         boot_id: "1".to_owned(),
         init: "systemd".to_owned(),
-        addresses: vec![address("lo", "127.0.0.1/8"), address("eth0", &format!("{own}/16"))],
+        addresses: vec![
+            address("lo", "127.0.0.1/8"),
+            address("eth0", &format!("{own}/16")),
+        ],
         firewall: Firewall {
             kind: FirewallKind::Nftables,
             active: true,
@@ -48,8 +51,14 @@ fn facts(own: &str) -> GuestFacts {
 
 fn memory(what: &str) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with(what)).unwrap_or_default();
-    line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    let line = status
+        .lines()
+        .find(|l| l.starts_with(what))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn main() {
@@ -62,19 +71,32 @@ fn main() {
     let mut sources = SourceSet::default();
     println!("{} lines, {} bytes", text.lines().count(), text.len());
     sources.files.insert("web.plim.hcl".into(), text.into());
-    let inputs = Inputs { lab: true, ..Inputs::default() };
+    let inputs = Inputs {
+        lab: true,
+        ..Inputs::default()
+    };
     let started = Instant::now();
     let (configuration, problems) = load(&sources, &inputs, &NoFiles);
-    println!("validate {:.3} s, peak {}", started.elapsed().as_secs_f64(), memory("VmHWM"));
+    println!(
+        "validate {:.3} s, peak {}",
+        started.elapsed().as_secs_f64(),
+        memory("VmHWM")
+    );
     let Some(configuration) = configuration else {
-        println!("{} problems; the first: {:#?}", problems.len(), problems.first());
+        println!(
+            "{} problems; the first: {:#?}",
+            problems.len(),
+            problems.first()
+        );
         return;
     };
     println!("{} problems that are no errors", problems.len());
     let wanted = needed(&configuration.desired, None);
     let mut observed = Observed::default();
     for id in &wanted.load_balancers {
-        observed.load_balancers.insert(id.clone(), Observation::Absent);
+        observed
+            .load_balancers
+            .insert(id.clone(), Observation::Absent);
     }
     for id in &wanted.public_ips {
         observed.public_ips.insert(id.clone(), Observation::Absent);
@@ -88,15 +110,21 @@ fn main() {
         };
         let nic = NetworkInterface {
             id: id.clone(),
-            ip_configurations: [("ipconfig1".to_owned(), configuration)].into_iter().collect(),
+            ip_configurations: [("ipconfig1".to_owned(), configuration)]
+                .into_iter()
+                .collect(),
             virtual_machine: None,
             rest: serde_json::Map::new(),
         };
-        observed.network_interfaces.insert(id.clone(), Observation::Present(nic));
+        observed
+            .network_interfaces
+            .insert(id.clone(), Observation::Present(nic));
     }
     for (number, addr) in wanted.guests.keys().enumerate() {
         let facts = facts(&sizes::own_address(number));
-        observed.guests.insert(addr.clone(), Observation::Present(facts));
+        observed
+            .guests
+            .insert(addr.clone(), Observation::Present(facts));
     }
     let started = Instant::now();
     let plan = plan(&Question {

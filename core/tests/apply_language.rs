@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
-#[expect(dead_code, reason = "each test file uses its own part of the world")]
 mod world;
 
 use plimsoll_core::model::guest::EntryKey;
@@ -21,12 +20,36 @@ fn a_moved_load_balancer_is_not_written_and_keeps_what_is_recorded() {
     let world = World::of_the_example();
     world.apply(EXAMPLE);
     world.with(|w| w.writes.clear());
-    let moved = EXAMPLE.replace("load_balancer \"web\" {", "load_balancer \"front\" {\n  name = \"web\"").replace("load_balancer.web.", "load_balancer.front.")
+    let moved = EXAMPLE
+        .replace(
+            "load_balancer \"web\" {",
+            "load_balancer \"front\" {\n  name = \"web\"",
+        )
+        .replace("load_balancer.web.", "load_balancer.front.")
         + "\nmoved {\n  from = load_balancer.web\n  to   = load_balancer.front\n}\n";
     let plan = world.apply(&moved);
-    assert_eq!(world.with(|w| w.writes.clone()), Vec::<String>::new(), "{:#?}", plan.steps);
-    assert!(world.state().unwrap().resources.keys().any(|a| a.to_string() == "load_balancer.front"));
-    assert!(!world.state().unwrap().resources.keys().any(|a| a.to_string() == "load_balancer.web"));
+    assert_eq!(
+        world.with(|w| w.writes.clone()),
+        Vec::<String>::new(),
+        "{:#?}",
+        plan.steps
+    );
+    assert!(
+        world
+            .state()
+            .unwrap()
+            .resources
+            .keys()
+            .any(|a| a.to_string() == "load_balancer.front")
+    );
+    assert!(
+        !world
+            .state()
+            .unwrap()
+            .resources
+            .keys()
+            .any(|a| a.to_string() == "load_balancer.web")
+    );
     let again = world.plan(&configuration(&moved), Mode::Apply);
     assert!(!again.has_changes(), "{:#?}", again.changes);
 }
@@ -37,23 +60,40 @@ fn what_is_removed_without_destroy_keeps_serving() {
     world.apply(EXAMPLE);
     world.with(|w| w.writes.clear());
     let head = EXAMPLE.find("guest \"vm2\"").unwrap();
-    let without = EXAMPLE[..head].to_owned() + "removed {\n  from = guest.vm2\n  lifecycle {\n    destroy = false\n  }\n}\n";
+    let without = EXAMPLE[..head].to_owned()
+        + "removed {\n  from = guest.vm2\n  lifecycle {\n    destroy = false\n  }\n}\n";
     let plan = world.apply(&without);
-    let change = plan.changes.iter().find(|c| c.addr.to_string() == "guest.vm2").unwrap();
+    let change = plan
+        .changes
+        .iter()
+        .find(|c| c.addr.to_string() == "guest.vm2")
+        .unwrap();
     assert_eq!(change.action, Action::Forget);
     assert_eq!(world.with(|w| w.writes.clone()), Vec::<String>::new());
     let served = world.with(|w| w.connect("65.52.0.1", 80, Protocol::Tcp));
-    assert!(served.len() == 2 && served.iter().all(|(_, a)| a.is_ok()), "{served:?}");
+    assert!(
+        served.len() == 2 && served.iter().all(|(_, a)| a.is_ok()),
+        "{served:?}"
+    );
 }
 
 #[test]
 fn prevent_destroy_blocks_a_destroy() {
     let world = World::of_the_example();
-    let kept = EXAMPLE.replace("load_balancer \"web\" {", "load_balancer \"web\" {\n  lifecycle {\n    prevent_destroy = true\n  }\n");
+    let kept = EXAMPLE.replace(
+        "load_balancer \"web\" {",
+        "load_balancer \"web\" {\n  lifecycle {\n    prevent_destroy = true\n  }\n",
+    );
     world.apply(&kept);
     let plan = world.plan(&configuration(&kept), Mode::Destroy);
     assert!(!plan.applyable);
-    assert!(plan.blocked.iter().any(|b| b.starts_with("load_balancer.web would be destroyed")), "{:?}", plan.blocked);
+    assert!(
+        plan.blocked
+            .iter()
+            .any(|b| b.starts_with("load_balancer.web would be destroyed")),
+        "{:?}",
+        plan.blocked
+    );
 }
 
 #[test]
@@ -64,10 +104,16 @@ fn ignored_attributes_keep_what_someone_else_set() {
     world.with(|w| {
         let web = w.load_balancers.values_mut().next().unwrap();
         let rules = web.items.get_mut(&ItemKind::Rule).unwrap();
-        rules["green"].attributes.insert("idle_timeout_in_minutes".into(), Attr::Int(15));
+        rules["green"]
+            .attributes
+            .insert("idle_timeout_in_minutes".into(), Attr::Int(15));
     });
     let plan = world.plan(&configuration(&ignoring), Mode::Apply);
-    assert!(plan.steps.iter().all(|s| !s.title.contains("green")), "{:#?}", plan.steps);
+    assert!(
+        plan.steps.iter().all(|s| !s.title.contains("green")),
+        "{:#?}",
+        plan.steps
+    );
     let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
     assert!(plan.has_changes());
 }
@@ -78,7 +124,13 @@ fn an_import_of_what_does_not_exist_blocks() {
     let id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/loadBalancers/web";
     let text = format!("{EXAMPLE}\nimport {{\n  to = load_balancer.web\n  id = \"{id}\"\n}}\n");
     let plan = world.plan(&configuration(&text), Mode::Apply);
-    assert!(plan.blocked.iter().any(|b| b.contains("cannot be imported")), "{:?}", plan.blocked);
+    assert!(
+        plan.blocked
+            .iter()
+            .any(|b| b.contains("cannot be imported")),
+        "{:?}",
+        plan.blocked
+    );
 }
 
 /// The example's load balancer, as someone else made it.
@@ -124,10 +176,22 @@ fn a_data_load_balancer_is_never_written_and_its_guests_are_made_ready() {
     let world = of_terraform();
     let plan = world.apply(DATA);
     assert_eq!(world.with(|w| w.writes.clone()), ["script vm1"]);
-    assert!(plan.findings.iter().any(|f| f.code == "PL0330"), "{:#?}", plan.findings);
+    assert!(
+        plan.findings.iter().any(|f| f.code == "PL0330"),
+        "{:#?}",
+        plan.findings
+    );
     world.with(|w| {
-        assert!(w.guests["vm1"].holds("65.52.0.1".parse().unwrap()).is_some());
-        assert!(w.guests["vm1"].holds("65.52.0.2".parse().unwrap()).is_some());
+        assert!(
+            w.guests["vm1"]
+                .holds("65.52.0.1".parse().unwrap())
+                .is_some()
+        );
+        assert!(
+            w.guests["vm1"]
+                .holds("65.52.0.2".parse().unwrap())
+                .is_some()
+        );
         w.writes.clear();
     });
     assert!(!world.plan(&configuration(DATA), Mode::Apply).has_changes());
@@ -141,8 +205,16 @@ fn a_data_load_balancer_is_never_written_and_its_guests_are_made_ready() {
     world.apply(DATA);
     world.with(|w| {
         assert_eq!(w.writes, ["script vm1"]);
-        assert!(w.guests["vm1"].holds("65.52.0.2".parse().unwrap()).is_none());
-        assert!(w.guests["vm1"].holds("65.52.0.1".parse().unwrap()).is_some());
+        assert!(
+            w.guests["vm1"]
+                .holds("65.52.0.2".parse().unwrap())
+                .is_none()
+        );
+        assert!(
+            w.guests["vm1"]
+                .holds("65.52.0.1".parse().unwrap())
+                .is_some()
+        );
     });
 }
 
@@ -157,14 +229,22 @@ fn a_floating_nat_rule_reaches_the_guest_that_azure_says() {
     let key = address("firewall tcp port 2222 to 65.52.0.2");
     world.with(|w| {
         assert!(!w.guests["vm1"].state_of(&key).live);
-        let nic = w.nics.keys().next().unwrap().child("ipConfigurations", "ipconfig1");
+        let nic = w
+            .nics
+            .keys()
+            .next()
+            .unwrap()
+            .child("ipConfigurations", "ipconfig1");
         let lb = w.load_balancers.values_mut().next().unwrap();
         lb.nat_targets.insert("ssh".into(), nic);
     });
     world.apply(&with_nat);
     world.with(|w| {
         assert!(w.guests["vm1"].state_of(&key).live);
-        assert!(!w.guests["vm2"].state_of(&key).live, "the rule leads to one NIC");
+        assert!(
+            !w.guests["vm2"].state_of(&key).live,
+            "the rule leads to one NIC"
+        );
     });
 }
 
@@ -176,9 +256,16 @@ fn an_unknown_item_of_a_pool_is_kept() {
     world.with(|w| {
         let members = [("a".to_owned(), "10.0.0.9".to_owned())];
         let pool = Item::new("others").with("addresses", Attr::Map(members.into()));
-        w.load_balancers.get_mut(&id).unwrap().set(ItemKind::BackendPool, pool);
+        w.load_balancers
+            .get_mut(&id)
+            .unwrap()
+            .set(ItemKind::BackendPool, pool);
     });
     let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
-    let web = plan.changes.iter().find(|c| c.addr.to_string() == "load_balancer.web").unwrap();
+    let web = plan
+        .changes
+        .iter()
+        .find(|c| c.addr.to_string() == "load_balancer.web")
+        .unwrap();
     assert_eq!(web.foreign.len(), 1);
 }

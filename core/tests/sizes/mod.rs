@@ -18,7 +18,8 @@ fn frontend_address(number: usize) -> String {
     format!("10.9.{}.{}", number / 250, number % 250 + 4)
 }
 
-const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s";
+const SUBNET: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s";
 const NIC: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces";
 
 /// Few blocks with `for_each`.
@@ -85,7 +86,9 @@ guest "g" {{
 pub fn written(scale: usize) -> String {
     let (rules, frontends, guests) = (scale * 15, scale * 6, scale * 10);
     let mut text = String::from(HEAD);
-    text.push_str("\nload_balancer \"web\" {\n  resource_group = \"g\"\n  location       = \"westeurope\"\n");
+    text.push_str(
+        "\nload_balancer \"web\" {\n  resource_group = \"g\"\n  location       = \"westeurope\"\n",
+    );
     for i in 0..frontends {
         let address = frontend_address(i);
         write!(
@@ -118,7 +121,7 @@ pub fn written(scale: usize) -> String {
             "\n# Guest number {i}.\nguest \"g{i}\" {{\n  os = \"linux\"\n\n  network_interface \"main\" {{\n    \
              id               = \"{NIC}/g{i}\"\n    ip_configuration = \"ipconfig1\"\n    \
              backend_pools    = [\n      load_balancer.web.backend_pool.p{pool},\n    ]\n  }}\n\n  \
-             connection \"ssh\" {{\n    host = \"g{i}\"\n    port = 22\n    user = \"azureuser\"\n  }}\n}}\n"
+             connection \"ssh\" {{\n    host = \"g{i}\"\n    port = 22\n    user = \"azureuser\"\n    # The port is ssh's own.\n    # The user is the image's own.\n  }}\n}}\n"
         )
         .expect("writing to a string");
     }
