@@ -5,10 +5,13 @@
     reason = "tasks talk to the person who runs them"
 )]
 
+mod fuzz;
 mod layers;
+mod oracle;
 mod test;
 mod tools;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -18,6 +21,9 @@ Usage: cargo xtask TASK
   ci        what CI runs: formatting, lints, layers, then every test, none skipped
   layers    check that no crate depends where it may not
   bless     rewrite golden files after a change that was meant; read their diff
+  oracle DIR            compare the language with Terraform's answers in DIR
+  fuzz [TARGET] [SECONDS]
+                        feed nonsense to the language: evaluate, format, variables (600 s each)
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +33,8 @@ fn main() -> ExitCode {
         Some("ci") => ci(),
         Some("layers") => layers::check(),
         Some("bless") => test::bless(),
+        Some("oracle") => folder(&arguments).and_then(oracle::oracle),
+        Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("help" | "-h" | "--help") | None => {
             print!("{HELP}");
             Ok(())
@@ -39,6 +47,14 @@ fn main() -> ExitCode {
             eprintln!("xtask: {why}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn folder(arguments: &[String]) -> Result<&Path, String> {
+    match arguments {
+        [_, folder] if Path::new(folder).is_dir() => Ok(Path::new(folder)),
+        [_, folder] => Err(format!("{folder}: there is no such folder")),
+        _ => Err(format!("one folder, please\n\n{HELP}")),
     }
 }
 
