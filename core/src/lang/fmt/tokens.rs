@@ -125,8 +125,19 @@ impl<'a> Scanner<'a> {
         self.at += length;
     }
 
+    /// The parser takes a carriage return that ends no line for a space, so it is one here too.
+    fn spaces(&self) -> usize {
+        let rest = self.rest().as_bytes();
+        let is_space = |at: usize| match rest.get(at) {
+            Some(b' ' | b'\t') => true,
+            Some(b'\r') => rest.get(at + 1) != Some(&b'\n'),
+            Some(_) | None => false,
+        };
+        (0..).take_while(|at| is_space(*at)).count()
+    }
+
     fn code(&mut self, braces: usize) {
-        let spaces = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
+        let spaces = self.spaces();
         self.at += spaces;
         let rest = self.rest();
         let Some(first) = rest.chars().next() else {
