@@ -320,3 +320,161 @@ fn a_replaced_pool_moves_without_a_gap() {
     let again = world.plan(&configuration(&moved), Mode::Apply);
     assert!(!again.has_changes(), "{:#?}", again.changes);
 }
+
+/// Whatever was written down last when the run died: what it made is ours, so `destroy` finds all of it.
+#[test]
+fn a_run_that_dies_at_any_save_leaves_nothing_that_destroy_misses() {
+    let first = World::of_the_example();
+    let before = first.with(|w| w.guests.clone());
+    let plan = first.plan(&configuration(EXAMPLE), Mode::Apply);
+    first.run(&plan);
+    let saves = first.with(|w| w.saves.clone());
+    assert!(saves.len() > 5, "{} saves", saves.len());
+    for (at, saved) in saves.iter().enumerate() {
+        let world = World::of_the_example();
+        world.run(&world.plan(&configuration(EXAMPLE), Mode::Apply));
+        world.with(|w| w.saved = Some(saved.clone()));
+        let destroy = world.plan(&configuration(EXAMPLE), Mode::Destroy);
+        let started = plimsoll_core::state::State::parse(saved).unwrap().settled();
+        let (outcome, events) = world.run(&destroy);
+        assert!(
+            outcome.is_complete(),
+            "save {at}: {:?} {events:#?}",
+            destroy.blocked
+        );
+        world.with(|w| {
+            let knew_balancer = started
+                .resources
+                .keys()
+                .any(|a| a.to_string() == "load_balancer.web");
+            assert_eq!(w.load_balancers.is_empty(), knew_balancer, "save {at}");
+            // The world of this test has gone on to the end; a load balancer that the state never heard of still uses guests.
+            for (name, facts) in w.guests.iter().filter(|_| knew_balancer) {
+                if started.resources.keys().any(|a| a.name() == name.as_str()) {
+                    assert_eq!(facts, &before[name], "save {at}: {name}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_pool_whose_deletion_failed_is_still_ours_and_deleted_by_the_next_run() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    let moved = EXAMPLE
+        .replace("backend_pool \"vms\"", "backend_pool \"new\"")
+        .replace("backend_pool.vms", "backend_pool.new");
+    let plan = world.plan(&configuration(&moved), Mode::Apply);
+    // The third write of the load balancer fails.
+    world.with(|w| w.puts_left = Some(2));
+    let (outcome, _) = world.run(&plan);
+    assert!(!outcome.is_complete());
+    world.with(|w| w.puts_left = None);
+    world.apply(&moved);
+    let pools: Vec<String> = world.with(|w| {
+        let web = w.load_balancers.values().next().unwrap();
+        web.of_kind(plimsoll_core::model::ItemKind::BackendPool)
+            .map(|p| p.name.clone())
+            .collect()
+    });
+    assert_eq!(pools, ["new"]);
+    assert!(
+        !world
+            .plan(&configuration(&moved), Mode::Apply)
+            .has_changes()
+    );
+}
+
+/// An address that cannot be read is not an address that nobody uses.
+#[test]
+fn nothing_is_taken_away_while_a_rule_that_reaches_the_guest_cannot_be_read() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| w.saved = None);
+    // Purple is foreign now, on a public IP that is no longer declared and cannot be read.
+    let shrunk = without_rules(EXAMPLE, &["purple", "dns", "alt"])
+        .replace("  frontend \"purple\" {\n    public_ip = public_ip.purple\n  }\n", "")
+        .replace("public_ip \"purple\" {\n  resource_group = \"rg-web\"\n  location       = \"westeurope\"\n  lab_address    = \"65.52.0.2\"\n}\n", "");
+    world.apply(&shrunk);
+    world.with(|w| {
+        w.hidden.extend(
+            w.public_ips
+                .keys()
+                .filter(|id| id.name() == "purple")
+                .cloned()
+                .collect::<Vec<_>>(),
+        )
+    });
+    let gone = without_rules(&shrunk, &["plain"]);
+    let plan = world.plan(&configuration(&gone), Mode::Apply);
+    assert!(!plan.applyable, "{:#?}", plan.steps);
+    assert!(
+        plan.blocked
+            .iter()
+            .any(|b| b.contains("purple could not be read") || b.contains("purple of rule")),
+        "{:#?}",
+        plan.blocked
+    );
+}
+
+#[test]
+fn a_guest_that_cannot_be_read_does_not_join() {
+    let world = World::of_the_example();
+    world.apply(&EXAMPLE.replacen(
+        "backend_pools    = [load_balancer.web.backend_pool.vms]",
+        "backend_pools    = []",
+        1,
+    ));
+    world.with(|w| w.unreachable.insert("vm1".to_owned()));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    assert!(
+        !plan.applyable
+            && plan
+                .blocked
+                .iter()
+                .any(|b| b.contains("guest.vm1 cannot join")),
+        "{:#?}",
+        plan.blocked
+    );
+}
+
+#[test]
+fn another_name_is_another_load_balancer() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    let renamed = EXAMPLE.replace(
+        "load_balancer \"web\" {\n",
+        "load_balancer \"web\" {\n  name           = \"other\"\n",
+    );
+    let plan = world.plan(&configuration(&renamed), Mode::Apply);
+    assert!(
+        !plan.applyable && plan.blocked.iter().any(|b| b.contains("cannot rename")),
+        "{:#?}",
+        plan.blocked
+    );
+}
+
+/// The same machine under another label: nothing of it may be undone for the old one.
+#[test]
+fn a_guest_under_another_label_keeps_serving() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| {
+        let facts = w.guests["vm1"].clone();
+        w.guests.insert("one".to_owned(), facts);
+        w.writes.clear();
+    });
+    let relabelled = EXAMPLE.replace("guest \"vm1\"", "guest \"one\"");
+    world.apply(&relabelled);
+    let answers = served(&world, "65.52.0.1", 80, Protocol::Tcp);
+    assert!(
+        answers.len() == 2 && answers.iter().all(|(_, a)| a.is_ok()),
+        "{answers:?}"
+    );
+    assert!(
+        !world
+            .plan(&configuration(&relabelled), Mode::Apply)
+            .has_changes()
+    );
+}

@@ -4,6 +4,7 @@ use crate::model::guest::{EntryKey, EntryState, GuestFacts, RecordFact, Touch};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, Fingerprint, Where};
 use crate::plan::{GuestStep, Plan, Reliance, StepAction, Wanted};
+use crate::state::{Journal, StepStatus};
 use std::collections::BTreeMap;
 
 /// A target that is neither as planned-before nor as planned-after, and what moved.
@@ -49,14 +50,15 @@ pub fn touched(plan: &Plan) -> Wanted {
             Reliance::PublicIp { id, .. } => {
                 wanted.public_ips.insert(id.clone());
             }
-            // An entry is only relied upon in a guest whose script would read it anyway.
-            Reliance::Entry { .. } => {}
+            Reliance::Entry { guest, .. } => {
+                wanted.guests.insert(guest.addr.clone(), guest.clone());
+            }
         }
     }
     wanted
 }
 
-pub fn moved(plan: &Plan, now: &Observed) -> Vec<Moved> {
+pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Moved> {
     let mut all = Vec::new();
     let mut accepted: BTreeMap<ArmId, Vec<&Fingerprint>> = BTreeMap::new();
     let absent = Fingerprint::absent();
@@ -95,6 +97,25 @@ pub fn moved(plan: &Plan, now: &Observed) -> Vec<Moved> {
             | StepAction::Record => {}
         }
     }
+    // Azure may have answered more than was sent; what was read back then is as good as what was planned.
+    let digest = plan.digest();
+    for (step, status) in journal
+        .filter(|j| j.plan == digest)
+        .into_iter()
+        .flat_map(|j| &j.steps)
+    {
+        let StepStatus::Done { found: Some(found) } = status else {
+            continue;
+        };
+        let id = plan.step(*step).and_then(|step| match &step.action {
+            StepAction::PutPublicIp { resource, .. } => Some(&resource.id),
+            StepAction::PutLoadBalancer { resource, .. } => Some(&resource.id),
+            _ => None,
+        });
+        if let Some(id) = id {
+            accepted.entry(id.clone()).or_default().push(found);
+        }
+    }
     for reliance in &plan.relies_on {
         match reliance {
             Reliance::LoadBalancer { id, fingerprint } => {
@@ -122,7 +143,7 @@ pub fn moved(plan: &Plan, now: &Observed) -> Vec<Moved> {
                     });
                 }
             }
-            Reliance::Entry { guest, key } => all.extend(entry_gone(guest, key, now)),
+            Reliance::Entry { guest, key } => all.extend(entry_gone(&guest.addr, key, now)),
         }
     }
     for (id, fingerprints) in accepted {
@@ -216,13 +237,13 @@ fn words(state: &EntryState) -> String {
     format!("{live}{kept}{claims}")
 }
 
-/// An entry that was there by someone else's doing and is gone now.
+/// An entry that was there when the plan was made and is gone now.
 fn entry_gone(guest: &Addr, key: &EntryKey, now: &Observed) -> Option<Moved> {
     let Some(Observation::Present(facts)) = now.guests.get(guest) else {
         return None;
     };
     (!facts.state_of(key).live).then(|| Moved {
         target: guest.to_string(),
-        what: vec![format!("{key}: was there by itself, is gone")],
+        what: vec![format!("{key}: was there, is gone")],
     })
 }

@@ -137,7 +137,7 @@ pub async fn run(
         (events)(Event::Checking);
         let wanted = touched(plan);
         let now = observe(&wanted, world.read_azure, world.read_guests).await;
-        run.stale = moved(plan, &now);
+        run.stale = moved(plan, &now, run.state.journal.as_ref());
         run.known.learn(&now);
     }
     if run.stale.is_empty() {
@@ -189,12 +189,21 @@ fn state_moved(plan: &Plan, state: &State) -> Vec<Moved> {
 impl<'a> Run<'a> {
     async fn open_journal(&mut self) {
         let digest = self.plan.digest();
+        // What another, interrupted plan was about to make stays ours after its journal is gone.
+        let resumes = self
+            .state
+            .journal
+            .as_ref()
+            .is_some_and(|j| j.plan == digest);
+        if !resumes {
+            self.state = self.state.settled();
+        }
         let steps = match self.state.journal.take() {
-            Some(journal) if journal.plan == digest => journal.steps,
+            Some(journal) if resumes => journal.steps,
             Some(_) | None => std::collections::BTreeMap::new(),
         };
         for (id, status) in &steps {
-            if let (StepStatus::Done, Some(step)) = (status, self.plan.step(*id)) {
+            if let (StepStatus::Done { .. }, Some(step)) = (status, self.plan.step(*id)) {
                 self.ended.done.insert(*id);
                 (self.events)(Event::AlreadyDone {
                     step: *id,
@@ -248,6 +257,9 @@ impl<'a> Run<'a> {
                 self.start_ready(&mut started, &mut running, &say).await;
             }
             if running.is_empty() {
+                if !halted {
+                    self.fail_the_rest();
+                }
                 break;
             }
             self.next(&mut running, &mut words).await;
@@ -307,6 +319,23 @@ impl<'a> Run<'a> {
                 title: step.title.clone(),
             });
             running.push(self.enact(step.id, action, say.clone()));
+        }
+    }
+
+    /// Nothing runs and nothing can start: what is left waits in a circle.
+    fn fail_the_rest(&mut self) {
+        let plan = self.plan;
+        for step in plan
+            .steps
+            .iter()
+            .filter(|s| !self.ended.has(s.id))
+            .collect::<Vec<_>>()
+        {
+            self.fail(
+                step,
+                "its steps wait for each other in a circle. This is a bug in plimsoll.",
+                false,
+            );
         }
     }
 
@@ -385,7 +414,7 @@ impl<'a> Run<'a> {
                         *operation = Some(url);
                         true
                     }
-                    Some(StepStatus::Done | StepStatus::Failed { .. }) | None => false,
+                    Some(StepStatus::Done { .. } | StepStatus::Failed { .. }) | None => false,
                 }
             }
             Word::Note(id, note) => {
@@ -407,6 +436,11 @@ impl<'a> Run<'a> {
         };
         match answer.result {
             Ok(found) => {
+                let fingerprint = match &found {
+                    Found::LoadBalancer(found) => Some(found.fingerprint()),
+                    Found::PublicIp(found) => Some(found.fingerprint()),
+                    Found::Guest(_) | Found::Nothing => None,
+                };
                 match found {
                     Found::LoadBalancer(found) => self.known.load_balancer(&found),
                     Found::PublicIp(found) => self.known.public_ip(&found),
@@ -420,7 +454,7 @@ impl<'a> Run<'a> {
                     .and_then(|j| j.steps.get(&step.id))
                 {
                     Some(StepStatus::InFlight { intent, .. }) => intent.clone(),
-                    Some(StepStatus::Done | StepStatus::Failed { .. }) | None => {
+                    Some(StepStatus::Done { .. } | StepStatus::Failed { .. }) | None => {
                         step.record.clone()
                     }
                 };
@@ -428,7 +462,7 @@ impl<'a> Run<'a> {
                     self.state.edit(edit);
                 }
                 self.ended.done.insert(step.id);
-                self.note(step.id, StepStatus::Done);
+                self.note(step.id, StepStatus::Done { found: fingerprint });
                 (self.events)(Event::Verified {
                     step: step.id,
                     addr: step.addr.clone(),

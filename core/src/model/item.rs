@@ -163,6 +163,7 @@ pub fn diff(table: &[Attribute], before: &Attributes, after: &Attributes) -> Vec
             let old = effective(before, attribute);
             let new = effective(after, attribute);
             let same = match (&old, &new) {
+                (Some(old), Some(new)) if attribute.name == "location" => same_region(old, new),
                 (Some(old), Some(new)) => old.same(new, attribute.shape),
                 (None, None) => true,
                 (Some(Attr::List(list)), None) | (None, Some(Attr::List(list))) => list.is_empty(),
@@ -176,4 +177,14 @@ pub fn diff(table: &[Attribute], before: &Attributes, after: &Attributes) -> Vec
             })
         })
         .collect()
+}
+
+/// Azure writes `West Europe` and `westeurope` for one region.
+fn same_region(a: &Attr, b: &Attr) -> bool {
+    let fold = |value: &Attr| {
+        value
+            .as_text()
+            .map(|t| t.replace(' ', "").to_ascii_lowercase())
+    };
+    fold(a) == fold(b)
 }

@@ -11,7 +11,7 @@ use crate::model::guest::{
     Verdict,
 };
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, LoadBalancer, Where};
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Where};
 use crate::state::{Recorded, RecordedInterface, State, StateEdit};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +97,14 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
         }
     };
     if declared.is_none() && let_go(addr, &around.desired.removed) {
-        return forgotten(addr, reference);
+        let note = "it keeps what it holds; plimsoll no longer looks after it";
+        return forgotten(addr, reference, note.to_owned());
+    }
+    if declared.is_none()
+        && let Some(heir) = heir(recorded_interfaces, around.desired)
+    {
+        let note = format!("its NIC belongs to {heir} now, which keeps what it holds");
+        return forgotten(addr, reference, note);
     }
     let membership = membership(addr, declared, recorded_interfaces, around);
     let wanted = around.rules.demanded(&membership.after);
@@ -140,6 +147,16 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
         reference.connection.describe()
     );
     plan.change.memberships = membership_changes(&plan);
+    // A guest that left the configuration is undone through the connection that was recorded last.
+    if let Some(Recorded::Guest { os, connection, .. }) = recorded
+        && (*os != reference.os || *connection != reference.connection)
+    {
+        plan.record.push(StateEdit::Guest {
+            addr: addr.clone(),
+            os: reference.os,
+            connection: reference.connection.clone(),
+        });
+    }
     match around.observed.guests.get(addr) {
         Some(Observation::Present(facts)) => {
             let members = Members {
@@ -157,16 +174,14 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
 }
 
 /// One that the configuration lets go: its NICs stay in their pools and it keeps what it holds.
-fn forgotten(addr: &Addr, reference: &GuestRef) -> GuestPlan {
+fn forgotten(addr: &Addr, reference: &GuestRef, note: String) -> GuestPlan {
     let mut change = Change::new(addr.clone(), Action::Forget);
     change.about = format!(
         "{} · {}",
         os_word(reference.os),
         reference.connection.describe()
     );
-    change
-        .notes
-        .push("it keeps what it holds; plimsoll no longer looks after it".to_owned());
+    change.notes.push(note);
     GuestPlan {
         addr: addr.clone(),
         reference: reference.clone(),
@@ -187,6 +202,21 @@ fn forgotten(addr: &Addr, reference: &GuestRef) -> GuestPlan {
         gone: false,
         blocked: Vec::new(),
     }
+}
+
+/// The declared guest that has a NIC of one that left: the same machine under another name, which must not lose anything.
+fn heir<'a>(recorded: &[RecordedInterface], desired: &'a Desired) -> Option<&'a Addr> {
+    let has = |guest: &DesiredGuest| {
+        guest
+            .interfaces
+            .iter()
+            .any(|i| recorded.iter().any(|r| r.id == i.id))
+    };
+    desired
+        .guests
+        .iter()
+        .find(|(_, guest)| has(guest))
+        .map(|(addr, _)| addr)
 }
 
 fn os_word(os: crate::model::guest::Os) -> &'static str {
@@ -351,6 +381,15 @@ fn membership(
             .or_default();
     }
     for ((nic, name), wanted) in places {
+        let is_known =
+            |r: &RecordedInterface| r.id == nic && r.ip_configuration.eq_ignore_ascii_case(&name);
+        if declared.is_some() && !recorded.iter().any(is_known) {
+            out.record.push(StateEdit::Interface {
+                addr: addr.clone(),
+                interface: nic.clone(),
+                ip_configuration: name.clone(),
+            });
+        }
         let ours: BTreeSet<ArmId> = recorded
             .iter()
             .filter(|r| r.id == nic && r.ip_configuration.eq_ignore_ascii_case(&name))
@@ -524,12 +563,16 @@ fn inside(
         if before.live && before.claims.is_empty() && !recorded.contains(&key) {
             // An equal rule or address by the admin satisfies the need; it is not ours and stays theirs.
             plan.relies_on.push(Reliance::Entry {
-                guest: plan.addr.clone(),
+                guest: plan.reference.clone(),
                 key,
             });
             continue;
         }
         if before.live && before.survives && mine && !stale_claims {
+            plan.relies_on.push(Reliance::Entry {
+                guest: plan.reference.clone(),
+                key: key.clone(),
+            });
             if !recorded.contains(&key) {
                 plan.record.push(StateEdit::Entry {
                     addr: plan.addr.clone(),
@@ -581,6 +624,7 @@ fn inside(
         return;
     }
     let kept = around.rules.kept(members.after);
+    let unseen = unseen(members, around);
     let was_used = around.rules.used_now(members.observed);
     for key in candidates {
         if kept.uses(&key) {
@@ -596,6 +640,13 @@ fn inside(
         if !before.claims.iter().any(is_ours) {
             plan.forget.push(key);
             continue;
+        }
+        if let Some(why) = unseen.first() {
+            plan.blocked.push(format!(
+                "{}: nothing can be taken away while not every rule that reaches it is known: {why}",
+                plan.addr
+            ));
+            return;
         }
         let claims: BTreeSet<Claim> = before
             .claims
@@ -624,6 +675,64 @@ fn inside(
         });
         plan.release.push(Touch { key, before, after });
     }
+}
+
+/// What could not be read of the rules that reach the guest: a load balancer that one of its NICs is in, or the address of
+/// a frontend. An unread rule is not an absent one.
+fn unseen(members: Members<'_>, around: &Surroundings<'_>) -> Vec<String> {
+    let pools: BTreeSet<&ArmId> = members
+        .observed
+        .iter()
+        .chain(members.after)
+        .flat_map(|m| &m.pools)
+        .collect();
+    let mut all = Vec::new();
+    for id in pools
+        .iter()
+        .filter_map(|pool| pool.parent())
+        .collect::<BTreeSet<_>>()
+    {
+        let found = match around.observed.load_balancers.get(&id) {
+            Some(Observation::Present(found)) => found,
+            Some(Observation::Absent) => continue,
+            Some(Observation::Unreadable { why }) => {
+                all.push(format!(
+                    "load balancer {} could not be read: {why}",
+                    id.name()
+                ));
+                continue;
+            }
+            None => {
+                all.push(format!("load balancer {} was not read", id.name()));
+                continue;
+            }
+        };
+        for rule in found
+            .rules()
+            .filter(|rule| rule.pools().any(|pool| pools.contains(&pool)))
+        {
+            let frontend = rule
+                .frontend()
+                .and_then(|id| found.by_id(ItemKind::Frontend, id.as_str()));
+            let Some(address) = frontend.and_then(|f| f.text("public_ip")).map(ArmId::new) else {
+                continue;
+            };
+            match around.observed.public_ips.get(&address) {
+                Some(Observation::Present(_) | Observation::Absent) => {}
+                Some(Observation::Unreadable { why }) => all.push(format!(
+                    "public IP address {} of rule {:?} could not be read: {why}",
+                    address.name(),
+                    rule.name()
+                )),
+                None => all.push(format!(
+                    "public IP address {} of rule {:?} was not read",
+                    address.name(),
+                    rule.name()
+                )),
+            }
+        }
+    }
+    all
 }
 
 /// Where in the guest the entry lives, as its admin would say it.

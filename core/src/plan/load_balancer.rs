@@ -29,7 +29,7 @@ pub struct LoadBalancerPlan {
 /// Sub-resources of a load balancer that are ours, by kind and folded name.
 pub type Owned = BTreeSet<(ItemKind, String)>;
 
-/// Ours is what the state recorded, and what an interrupted run was about to record.
+/// Ours is what the state recorded; planning is given a settled one, with what an interrupted run was about to make.
 pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
     let mut owned = Owned::new();
     let Some(prior) = prior else {
@@ -38,18 +38,6 @@ pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
     if let Some(Recorded::LoadBalancer { items, .. }) = prior.resources.get(addr) {
         for (kind, names) in items {
             owned.extend(names.keys().map(|name| (*kind, name.to_ascii_lowercase())));
-        }
-    }
-    for edit in prior.intended() {
-        if let StateEdit::Item {
-            addr: of,
-            kind,
-            name,
-            ..
-        } = edit
-            && of == addr
-        {
-            owned.insert((*kind, name.to_ascii_lowercase()));
         }
     }
     owned
@@ -223,18 +211,22 @@ pub fn declared(
         });
     }
     let empty = Attributes::new();
-    let mut fields = diff(
+    let fields = diff(
         LOAD_BALANCER,
         observed.map_or(&empty, |o| &o.attributes),
         &after.attributes,
     );
-    fields.retain(|f| !same_location(f));
     let mut blocked = Vec::new();
     if let Some(Observation::Unreadable { why }) = observation {
         blocked.push(format!("{addr} could not be read: {why}"));
     }
     if observed.is_some() {
         blocked.extend(replacing(addr, &fields));
+    }
+    if let Some(Recorded::LoadBalancer { id, .. }) = prior.and_then(|p| p.resources.get(addr))
+        && *id != desired.id
+    {
+        blocked.push(other_id(addr, id, &desired.id));
     }
     blocked.extend(dangling(addr, &after, &change));
     let touched = change.items.iter().any(|i| {
@@ -367,17 +359,6 @@ pub fn all_items(load_balancer: &LoadBalancer) -> impl Iterator<Item = (ItemKind
     ItemKind::ALL
         .into_iter()
         .flat_map(|kind| load_balancer.of_kind(kind).map(move |item| (kind, item)))
-}
-
-/// Azure writes `West Europe` and `westeurope` for one region.
-fn same_location(field: &FieldDiff) -> bool {
-    let fold = |value: &Option<Attr>| {
-        value
-            .as_ref()
-            .and_then(Attr::as_text)
-            .map(|t| t.replace(' ', "").to_ascii_lowercase())
-    };
-    field.name == "location" && fold(&field.before) == fold(&field.after)
 }
 
 fn replacing(addr: &Addr, fields: &[FieldDiff]) -> Vec<String> {
@@ -514,4 +495,12 @@ fn display(address: std::net::IpAddr) -> String {
     } else {
         address.to_string()
     }
+}
+
+/// Azure renames nothing: another name or resource group is another resource.
+pub fn other_id(addr: &Addr, recorded: &ArmId, declared: &ArmId) -> String {
+    format!(
+        "{addr} was applied as {recorded} and is declared as {declared} now; Azure cannot rename it. \
+         Give the new one a label of its own (the old one is deleted then), or put the name back"
+    )
 }

@@ -1,5 +1,6 @@
 //! Public IP addresses: created, adopted, updated; given up only when that is asked for by name.
 
+use super::load_balancer::other_id;
 use super::{Action, Change, Mode, Reliance};
 use crate::config::DesiredPublicIp;
 use crate::model::item::{Attr, diff};
@@ -88,6 +89,11 @@ pub fn declared(
         return plan;
     }
     plan.blocked = replacing(addr, &fields, observed.is_some());
+    if let Some(Recorded::PublicIp { id, .. }) = recorded
+        && *id != desired.id
+    {
+        plan.blocked.push(other_id(addr, id, &desired.id));
+    }
     plan.change.action = match (observed, recorded) {
         (None, _) => Action::Create,
         (Some(_), None) => Action::Adopt,

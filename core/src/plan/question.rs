@@ -14,11 +14,11 @@ use super::public_ip::{self, PublicIpPlan};
 use super::steps::{Work, steps};
 use super::traffic::traffic;
 use super::wanted::needed;
-use super::{Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
+use super::{Action, Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
 use crate::config::{Configuration, Desired};
 use crate::model::guest::{Claim, GuestFacts};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, Kind, Severity};
+use crate::model::{Addr, ItemKind, Kind, Severity};
 use crate::state::{Recorded, State};
 
 /// Everything that a plan is made from.
@@ -37,24 +37,35 @@ pub struct Question<'a> {
 }
 
 pub fn plan(question: &Question<'_>) -> Plan {
+    // What an interrupted run was about to make may be there, and is ours then; drift compares with what is certain.
+    let certain = question.prior;
+    let settled = certain.map(State::settled);
+    let question = &Question {
+        prior: settled.as_ref(),
+        ..question.clone()
+    };
     let declared = &question.configuration.desired;
     let moves = match question.prior {
         Some(prior) => pending_moves(prior, &declared.moves),
         None => Vec::new(),
     };
     if moves.is_empty() {
-        return plan_of(question);
+        return plan_of(question, certain);
     }
     let prior = question.prior.map(|prior| moved(prior, &moves));
-    let mut plan = plan_of(&Question {
-        prior: prior.as_ref(),
-        ..question.clone()
-    });
+    let certain = certain.map(|prior| moved(prior, &moves));
+    let mut plan = plan_of(
+        &Question {
+            prior: prior.as_ref(),
+            ..question.clone()
+        },
+        certain.as_ref(),
+    );
     record_moves(&mut plan, &moves);
     plan
 }
 
-fn plan_of(question: &Question<'_>) -> Plan {
+fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     // What is let go is let go by destroy too.
     let nothing = Desired {
         removed: question.configuration.desired.removed.clone(),
@@ -88,7 +99,6 @@ fn plan_of(question: &Question<'_>) -> Plan {
     });
 
     let steps = steps(&Work {
-        desired,
         public_ips: &public_ips,
         load_balancers: &load_balancers,
         guests: &guests,
@@ -137,7 +147,7 @@ fn plan_of(question: &Question<'_>) -> Plan {
         steps,
         relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
         drift: drift(&Compared {
-            prior,
+            prior: certain,
             observed: question.observed,
             load_balancers: &load_balancers,
             guests: &guests,
@@ -246,13 +256,12 @@ fn plan_load_balancers(
                 plans.push(load_balancer::let_go(addr, id, observed.get(id)));
                 continue;
             }
-            plans.push(load_balancer::undeclared(
-                addr,
-                id,
-                observed.get(id),
-                question.prior,
-                public,
-            ));
+            let mut plan =
+                load_balancer::undeclared(addr, id, observed.get(id), question.prior, public);
+            // `destroy` still has the configuration that says how long connections may go on.
+            let declared = question.configuration.desired.load_balancers.get(addr);
+            plan.drain_seconds = declared.map_or(0, |declared| declared.drain_seconds);
+            plans.push(plan);
         }
     }
     plans
@@ -282,6 +291,13 @@ fn blocked(
         let Some(why) = guest.unreadable.as_ref().filter(|_| guest.declared) else {
             continue;
         };
+        if let Some(edit) = guest.joins.values().flatten().next() {
+            all.push(format!(
+                "{} cannot join pool {:?}: it could not be read ({why}), and a member that is not ready loses what Azure sends it",
+                guest.addr,
+                edit.pool.name()
+            ));
+        }
         for plan in load_balancers.iter().filter(|p| p.writes()) {
             if guest.load_balancers.contains(&plan.id) {
                 all.push(format!(
@@ -291,8 +307,51 @@ fn blocked(
             }
         }
     }
+    all.extend(
+        load_balancers
+            .iter()
+            .flat_map(|plan| stranded(plan, guests)),
+    );
     all.sort();
     all.dedup();
+    all
+}
+
+/// NICs of others in a pool that would be deleted: only their owner may take them out.
+fn stranded(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Vec<String> {
+    let Some(observed) = &plan.observed else {
+        return Vec::new();
+    };
+    if plan.after.is_none() && plan.change.action != Action::Delete {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    for pool in observed.of_kind(ItemKind::BackendPool) {
+        let stays = plan
+            .after
+            .as_ref()
+            .is_some_and(|after| after.item(ItemKind::BackendPool, &pool.name).is_some());
+        if stays {
+            continue;
+        }
+        let id = observed.id_of(ItemKind::BackendPool, &pool.name);
+        for member in observed.members_of(&pool.name) {
+            let nic = member.parent();
+            let leaves = guests.iter().any(|g| {
+                nic.as_ref()
+                    .and_then(|nic| g.leaves.get(nic))
+                    .is_some_and(|edits| edits.iter().any(|e| e.pool == id))
+            });
+            if !leaves {
+                all.push(format!(
+                    "{}: pool {:?} would be deleted, and {} is in it without being a guest of this configuration; take it out of the pool first",
+                    plan.addr,
+                    pool.name,
+                    nic.as_ref().map_or(member.as_str(), |nic| nic.name())
+                ));
+            }
+        }
+    }
     all
 }
 
@@ -339,7 +398,34 @@ fn reliances(
             });
         }
     }
-    all.extend(guests.iter().flat_map(|g| g.relies_on.clone()));
+    for guest in guests {
+        // Entries that are there already matter where something goes live on the guest.
+        let goes_live = !guest.joins.is_empty()
+            || load_balancers
+                .iter()
+                .any(|p| p.writes() && guest.load_balancers.contains(&p.id));
+        if goes_live {
+            all.extend(guest.relies_on.iter().cloned());
+        }
+        // What is taken away was not used by any rule that was seen: those rules must not have changed.
+        if !guest.release.is_empty() {
+            for id in &guest.load_balancers {
+                let found = question
+                    .observed
+                    .load_balancers
+                    .get(id)
+                    .and_then(Observation::present);
+                let written = load_balancers.iter().any(|p| p.id == *id && p.writes());
+                if let Some(observed) = found.filter(|_| !written) {
+                    let fingerprint = observed.fingerprint();
+                    all.push(Reliance::LoadBalancer {
+                        id: id.clone(),
+                        fingerprint,
+                    });
+                }
+            }
+        }
+    }
     all
 }
 

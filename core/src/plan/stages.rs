@@ -3,8 +3,7 @@
 
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
-use crate::config::{Desired, GuestMode};
-use crate::model::{ArmId, ItemKind, LoadBalancer, Rule};
+use crate::model::{ArmId, ItemKind, LoadBalancer, Rule, Where};
 use std::collections::BTreeSet;
 
 /// The bodies to PUT, in order, and where NICs join and leave between them.
@@ -25,7 +24,7 @@ pub struct Stages {
 }
 
 /// `None` where the load balancer is deleted or nothing is written.
-pub fn stages(plan: &LoadBalancerPlan, desired: &Desired, guests: &[GuestPlan]) -> Option<Stages> {
+pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Option<Stages> {
     let after = plan.after.as_ref().filter(|_| plan.writes())?;
     let mut stages = Stages {
         ahead: None,
@@ -59,44 +58,62 @@ pub fn stages(plan: &LoadBalancerPlan, desired: &Desired, guests: &[GuestPlan]) 
     };
 
     let mut reasons = Vec::new();
+    // What has to exist before something else can happen; everything else travels with the main write.
+    let mut awaited: BTreeSet<(ItemKind, String)> = BTreeSet::new();
     for rule in after.rules() {
         let before = observed
             .item(ItemKind::Rule, rule.name())
             .map(|item| Rule { item });
-        if let Some(before) = before.filter(serves) {
-            let old: BTreeSet<ArmId> = before.pools().collect();
-            for pool in rule
-                .pools()
-                .filter(|p| !old.contains(p) && joining.contains(p))
-            {
-                if is_new(&pool) {
-                    reasons.push(format!(
-                        "pool {:?} must exist before NICs join it and rule {:?} moves to it",
-                        pool.name(),
-                        rule.name()
-                    ));
-                }
-                stages.join_first.insert(pool);
-            }
+        let Some(before) = before.filter(serves) else {
             continue;
+        };
+        let old: BTreeSet<ArmId> = before.pools().collect();
+        for pool in rule
+            .pools()
+            .filter(|p| !old.contains(p) && joining.contains(p))
+        {
+            if is_new(&pool) {
+                awaited.insert((ItemKind::BackendPool, pool.name().to_owned()));
+                reasons.push(format!(
+                    "pool {:?} must exist before NICs join it and rule {:?} moves to it",
+                    pool.name(),
+                    rule.name()
+                ));
+            }
+            stages.join_first.insert(pool);
         }
-        if before.is_none() && waits_for_address(plan, desired, observed, after, &rule) {
-            let frontend = rule
-                .frontend()
-                .map(|f| f.name().to_owned())
-                .unwrap_or_default();
-            reasons.push(format!(
-                "frontend {frontend:?} must exist before guests can hold the address that Azure chooses for it"
-            ));
+    }
+    for guest in guests {
+        // A guest that serves already, or joins before the main write, must be ready before that write; so the frontend
+        // whose address it has to hold comes ahead of it.
+        let serves = guest.pools.iter().any(|pool| {
+            pool.parent().as_ref() == Some(&plan.id)
+                && (!observed.members_of(pool.name()).is_empty()
+                    || stages.join_first.contains(pool))
+        });
+        for source in guest
+            .ensure
+            .iter()
+            .filter_map(|touch| match touch.key.destination() {
+                Where::AfterApply(source) if source.parent().as_ref() == Some(&plan.id) => {
+                    Some(source)
+                }
+                Where::AfterApply(_) | Where::Known(_) => None,
+            })
+        {
+            if serves && awaited.insert((ItemKind::Frontend, source.name().to_owned())) {
+                reasons.push(format!(
+                    "frontend {:?} must exist before guests can hold the address that Azure chooses for it",
+                    source.name()
+                ));
+            }
         }
     }
     if !reasons.is_empty() {
         let mut ahead = observed.clone();
-        for kind in [ItemKind::Frontend, ItemKind::BackendPool, ItemKind::Probe] {
-            for item in after.of_kind(kind) {
-                if observed.item(kind, &item.name).is_none() {
-                    ahead.set(kind, item.clone());
-                }
+        for (kind, name) in &awaited {
+            if let Some(item) = after.item(*kind, name) {
+                ahead.set(*kind, item.clone());
             }
         }
         reasons.dedup();
@@ -107,8 +124,15 @@ pub fn stages(plan: &LoadBalancerPlan, desired: &Desired, guests: &[GuestPlan]) 
         if after.item(ItemKind::BackendPool, &pool.name).is_some() || !leaving.contains(&id) {
             continue;
         }
+        // A rule that only changes its name serves on: what clients see is its frontend, port and protocol.
+        let same = |a: &Rule<'_>, b: &Rule<'_>| {
+            a.name().eq_ignore_ascii_case(b.name())
+                || (a.frontend() == b.frontend()
+                    && a.frontend_port() == b.frontend_port()
+                    && a.protocol() == b.protocol())
+        };
         let survives = observed.rules().any(|rule| {
-            rule.pools().any(|p| p == id) && after.item(ItemKind::Rule, rule.name()).is_some()
+            rule.pools().any(|p| p == id) && after.rules().any(|kept| same(&rule, &kept))
         });
         if survives {
             stages.leave_after.insert(id);
@@ -125,33 +149,4 @@ pub fn stages(plan: &LoadBalancerPlan, desired: &Desired, guests: &[GuestPlan]) 
 
 fn pools_in(guests: &[GuestPlan], of: impl Fn(&GuestPlan) -> Vec<ArmId>) -> BTreeSet<ArmId> {
     guests.iter().flat_map(of).collect()
-}
-
-/// A new rule on a new internal frontend whose address Azure chooses, with members that serve already.
-fn waits_for_address(
-    plan: &LoadBalancerPlan,
-    desired: &Desired,
-    observed: &LoadBalancer,
-    after: &LoadBalancer,
-    rule: &Rule<'_>,
-) -> bool {
-    let Some(frontend) = rule
-        .frontend()
-        .and_then(|id| after.by_id(ItemKind::Frontend, id.as_str()))
-    else {
-        return false;
-    };
-    let mode = desired
-        .load_balancers
-        .get(&plan.addr)
-        .and_then(|lb| lb.item(ItemKind::Frontend, &frontend.name))
-        .map(|item| item.guest.mode)
-        .unwrap_or_default();
-    rule.floating()
-        && mode == GuestMode::Loopback
-        && LoadBalancer::is_dynamic(frontend)
-        && observed.item(ItemKind::Frontend, &frontend.name).is_none()
-        && rule
-            .pools()
-            .any(|p| !observed.members_of(p.name()).is_empty())
 }

@@ -6,16 +6,14 @@ use super::public_ip::PublicIpPlan;
 use super::stages::{Stages, stages};
 use super::title;
 use super::{Action, Edge, GuestStep, MembershipEdit, Phase, Step, StepAction, StepId};
-use crate::config::Desired;
 use crate::model::guest::Touch;
-use crate::model::{Addr, ArmId, LoadBalancer, Where};
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Where};
 use crate::state::StateEdit;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is going to happen, before it is put in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Work<'a> {
-    pub desired: &'a Desired,
     pub public_ips: &'a [PublicIpPlan],
     pub load_balancers: &'a [LoadBalancerPlan],
     pub guests: &'a [GuestPlan],
@@ -77,6 +75,8 @@ struct Index {
     last: BTreeMap<ArmId, StepId>,
     expand: BTreeMap<Addr, StepId>,
     leave: BTreeMap<Addr, Vec<StepId>>,
+    /// The newest write of each NIC.
+    nic: BTreeMap<ArmId, StepId>,
 }
 
 pub fn steps(work: &Work<'_>) -> Vec<Step> {
@@ -85,7 +85,7 @@ pub fn steps(work: &Work<'_>) -> Vec<Step> {
     let staged: Vec<(&LoadBalancerPlan, Option<Stages>)> = work
         .load_balancers
         .iter()
-        .map(|plan| (plan, stages(plan, work.desired, work.guests)))
+        .map(|plan| (plan, stages(plan, work.guests)))
         .collect();
 
     public_ips(&mut draft, &mut index, work.public_ips);
@@ -161,7 +161,7 @@ fn ahead(draft: &mut Draft, index: &mut Index, staged: &[(&LoadBalancerPlan, Opt
 }
 
 fn wait_for_addresses(draft: &mut Draft, index: &Index, step: StepId, resource: &LoadBalancer) {
-    for frontend in resource.of_kind(crate::model::ItemKind::Frontend) {
+    for frontend in resource.of_kind(ItemKind::Frontend) {
         if let Some(id) = frontend.text("public_ip") {
             let public_ip = index.public_ip.get(&ArmId::new(id)).copied();
             draft.wait(step, public_ip, "the frontend stands on this address");
@@ -241,12 +241,21 @@ fn nics(
         .filter(|(p, _)| p.after.is_none())
         .map(|(p, _)| &p.id)
         .collect();
+    let leave_after = any(|s| &s.leave_after);
+    let written: BTreeSet<&ArmId> = staged
+        .iter()
+        .filter(|(_, s)| s.is_some())
+        .map(|(p, _)| &p.id)
+        .collect();
     let is_first = |edit: &MembershipEdit| {
-        let goes = edit.pool.parent().is_some_and(|lb| deleted.contains(&lb));
+        let load_balancer = edit.pool.parent();
+        let is_in =
+            |set: &BTreeSet<&ArmId>| load_balancer.as_ref().is_some_and(|lb| set.contains(lb));
         if edit.join {
             join_first.contains(&edit.pool)
         } else {
-            goes || leave_before.contains(&edit.pool)
+            // A new rule must not go live on a member that is about to leave: nobody made that member ready for it.
+            is_in(&deleted) || (is_in(&written) && !leave_after.contains(&edit.pool))
         }
     };
     let mut by_load_balancer: BTreeMap<ArmId, Vec<StepId>> = BTreeMap::new();
@@ -304,8 +313,20 @@ fn nics(
                     When::After => index.main.get(&load_balancer),
                 };
                 draft.wait(id, earlier.copied(), why);
+                if when == When::Before && leave_before.contains(&edit.pool) {
+                    // What replaces the pool is ready before anybody leaves it.
+                    for guest in guests
+                        .iter()
+                        .filter(|g| g.load_balancers.contains(&load_balancer))
+                    {
+                        let ready = index.expand.get(&guest.addr).copied();
+                        draft.wait(id, ready, "the other members are ready first");
+                    }
+                }
                 by_load_balancer.entry(load_balancer).or_default().push(id);
             }
+            let earlier = index.nic.insert(nic.clone(), id);
+            draft.wait(id, earlier, "one write at a time to a NIC");
             if edits.iter().any(|e| !e.join) {
                 index.leave.entry(plan.addr.clone()).or_default().push(id);
             }
@@ -335,7 +356,11 @@ fn main(
             &plan.addr,
             title::load_balancer(&plan.change),
             put(before, &stages.main),
-            plan.record.clone(),
+            plan.record
+                .iter()
+                .filter(|edit| !goes_behind(edit, plan, stages))
+                .cloned()
+                .collect(),
         );
         draft.wait(
             id,
@@ -371,6 +396,20 @@ fn main(
     }
 }
 
+/// Whether the edit forgets a pool that only the write behind deletes: until then it is there, and ours.
+fn goes_behind(edit: &StateEdit, plan: &LoadBalancerPlan, stages: &Stages) -> bool {
+    match edit {
+        StateEdit::RemoveItem {
+            kind: ItemKind::BackendPool,
+            name,
+            ..
+        } => stages
+            .leave_after
+            .contains(&plan.id.child(ItemKind::BackendPool.arm(), name)),
+        _ => false,
+    }
+}
+
 fn behind(
     draft: &mut Draft,
     index: &mut Index,
@@ -389,7 +428,11 @@ fn behind(
             &plan.addr,
             "a write behind: pools go once their NICs have left".to_owned(),
             put(Some(&stages.main), resource),
-            Vec::new(),
+            plan.record
+                .iter()
+                .filter(|edit| goes_behind(edit, plan, stages))
+                .cloned()
+                .collect(),
         );
         draft.wait(
             id,
@@ -458,9 +501,7 @@ fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
     for plan in work.guests.iter().filter(|g| !g.release.is_empty()) {
         let mut waits: Vec<StepId> = Vec::new();
         for load_balancer in plan.load_balancers.iter().cloned() {
-            let Some(last) = index.last.get(&load_balancer).copied() else {
-                continue;
-            };
+            let last = index.last.get(&load_balancer).copied();
             let owner = work.load_balancers.iter().find(|p| p.id == load_balancer);
             match owner.filter(|p| p.drain_seconds > 0) {
                 Some(owner) => {
@@ -474,12 +515,15 @@ fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
                             StepAction::Drain { seconds },
                             vec![],
                         );
-                        draft.wait(id, Some(last), "Azure sends nothing new from then on");
+                        draft.wait(id, last, "Azure sends nothing new from then on");
+                        for nic in index.leave.values().flatten() {
+                            draft.wait(id, Some(*nic), "Azure sends nothing new from then on");
+                        }
                         id
                     });
                     waits.push(drain);
                 }
-                None => waits.push(last),
+                None => waits.extend(last),
             }
         }
         let mut record = if plan.declared {

@@ -261,7 +261,7 @@ pub enum Reliance {
         address: Option<std::net::IpAddr>,
     },
     Entry {
-        guest: Addr,
+        guest: GuestRef,
         key: EntryKey,
     },
 }

@@ -107,6 +107,12 @@ pub enum StateEdit {
         os: Os,
         connection: Connection,
     },
+    /// A NIC of the guest, whatever pools it is in: once the guest left the configuration, only this says where it serves.
+    Interface {
+        addr: Addr,
+        interface: ArmId,
+        ip_configuration: String,
+    },
     Entry {
         addr: Addr,
         key: EntryKey,
@@ -275,6 +281,15 @@ impl State {
                 };
                 self.resources.insert(addr, guest);
             }
+            StateEdit::Interface {
+                addr,
+                interface,
+                ip_configuration,
+            } => {
+                if let Some(guest) = self.guest(&addr) {
+                    guest.know(interface, ip_configuration);
+                }
+            }
             StateEdit::Entry { addr, key } => {
                 if let Some(guest) = self.guest(&addr) {
                     guest.entries.insert(key);
@@ -340,17 +355,45 @@ impl State {
         }
     }
 
-    /// What steps in flight of an interrupted run were about to record. They may have come true.
-    pub fn intended(&self) -> impl Iterator<Item = &StateEdit> {
-        self.journal
-            .iter()
-            .flat_map(|j| j.steps.values())
-            .flat_map(|status| match status {
-                StepStatus::InFlight { intent, .. } | StepStatus::Failed { intent, .. } => {
-                    intent.as_slice()
+    /// The state with everything folded in that an interrupted run was about to make: it may have come true although nobody
+    /// lived to record it, and what we may have made is ours. What is recorded already stays as it was recorded.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        let mut settled = self.clone();
+        let statuses = self.journal.iter().flat_map(|j| j.steps.values());
+        let intents = statuses.flat_map(|status| match status {
+            StepStatus::InFlight { intent, .. } | StepStatus::Failed { intent, .. } => {
+                intent.as_slice()
+            }
+            StepStatus::Done { .. } => &[],
+        });
+        for edit in intents {
+            let adds = match edit {
+                StateEdit::PublicIp { addr, .. }
+                | StateEdit::LoadBalancer { addr, .. }
+                | StateEdit::Guest { addr, .. } => !settled.resources.contains_key(addr),
+                StateEdit::Item {
+                    addr, kind, name, ..
+                } => !settled.items(addr).is_some_and(|items| {
+                    items
+                        .get(kind)
+                        .is_some_and(|names| names.keys().any(|n| n.eq_ignore_ascii_case(name)))
+                }),
+                StateEdit::Interface { .. } | StateEdit::Entry { .. } | StateEdit::Join { .. } => {
+                    true
                 }
-                StepStatus::Done => &[],
-            })
+                StateEdit::RemoveItem { .. }
+                | StateEdit::RemoveEntry { .. }
+                | StateEdit::Leave { .. }
+                | StateEdit::Pending { .. }
+                | StateEdit::Remove { .. }
+                | StateEdit::Move { .. } => false,
+            };
+            if adds {
+                settled.edit(edit);
+            }
+        }
+        settled
     }
 }
 
@@ -362,6 +405,7 @@ impl StateEdit {
             | Self::Item { addr, .. }
             | Self::RemoveItem { addr, .. }
             | Self::Guest { addr, .. }
+            | Self::Interface { addr, .. }
             | Self::Entry { addr, .. }
             | Self::RemoveEntry { addr, .. }
             | Self::Join { addr, .. }
@@ -379,6 +423,7 @@ impl StateEdit {
             | Self::Item { addr, .. }
             | Self::RemoveItem { addr, .. }
             | Self::Guest { addr, .. }
+            | Self::Interface { addr, .. }
             | Self::Entry { addr, .. }
             | Self::RemoveEntry { addr, .. }
             | Self::Join { addr, .. }
@@ -397,6 +442,20 @@ struct GuestParts<'a> {
 }
 
 impl GuestParts<'_> {
+    fn know(self, interface: ArmId, ip_configuration: String) {
+        if !self
+            .interfaces
+            .iter()
+            .any(|k| k.is(&interface, &ip_configuration))
+        {
+            self.interfaces.push(RecordedInterface {
+                id: interface,
+                ip_configuration,
+                backend_pools: Vec::new(),
+            });
+        }
+    }
+
     fn join(self, interface: ArmId, ip_configuration: String, pool: ArmId) {
         let known = self
             .interfaces

@@ -1,7 +1,7 @@
 //! The journal of a run, kept in the state so that any runner can go on.
 
 use super::StateEdit;
-use crate::model::Digest;
+use crate::model::{Digest, Fingerprint};
 use crate::plan::StepId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,7 +26,11 @@ pub enum StepStatus {
         /// What it will record once done: it may have come true although nobody lived to write it down.
         intent: Vec<StateEdit>,
     },
-    Done,
+    Done {
+        /// What was read back, where the step wrote to Azure: it may say more than was sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Fingerprint>,
+    },
     Failed {
         error: String,
         /// As in flight: a failed write may have come true in part.

@@ -33,6 +33,12 @@ pub struct Inner {
     pub failing: BTreeSet<String>,
     pub unreachable: BTreeSet<String>,
     pub saved: Option<String>,
+    /// Every state that was written, oldest first.
+    pub saves: Vec<String>,
+    /// Public IP addresses whose GET is refused.
+    pub hidden: BTreeSet<ArmId>,
+    /// How many load balancer PUTs succeed before one fails.
+    pub puts_left: Option<usize>,
     /// Called after each write; a promise that is broken panics there.
     pub watch: Option<fn(&Inner)>,
 }
@@ -40,7 +46,10 @@ pub struct Inner {
 pub fn configuration(text: &str) -> Configuration {
     let mut sources = SourceSet::default();
     sources.files.insert("web.plim.hcl".into(), text.into());
-    let inputs = Inputs { lab: true, ..Inputs::default() };
+    let inputs = Inputs {
+        lab: true,
+        ..Inputs::default()
+    };
     let (configuration, problems) = load(&sources, &inputs, &NoFiles);
     configuration.unwrap_or_else(|| panic!("{problems:#?}"))
 }
@@ -61,7 +70,10 @@ impl Inner {
                 for pool in &configuration.backend_pools {
                     if pool.parent().as_ref() == Some(&load_balancer.id) {
                         let member = id.child("ipConfigurations", name);
-                        seen.members.entry(pool.name().to_owned()).or_default().push(member);
+                        seen.members
+                            .entry(pool.name().to_owned())
+                            .or_default()
+                            .push(member);
                     }
                 }
             }
@@ -70,14 +82,23 @@ impl Inner {
     }
 
     /// What a client sees that connects: the guests that would answer, one entry for each member that Azure may choose.
-    pub fn connect(&self, address: &str, port: u16, protocol: Protocol) -> Vec<(String, Result<String, &'static str>)> {
+    pub fn connect(
+        &self,
+        address: &str,
+        port: u16,
+        protocol: Protocol,
+    ) -> Vec<(String, Result<String, &'static str>)> {
         let address: IpAddr = address.parse().unwrap();
         let mut answers = Vec::new();
         for load_balancer in self.load_balancers.values() {
             for rule in load_balancer.rules() {
                 let frontend = rule.frontend().unwrap();
-                let frontend = load_balancer.by_id(ItemKind::Frontend, frontend.as_str()).expect("Azure checks references");
-                let public = frontend.text("public_ip").and_then(|id| self.public_ips.get(&ArmId::new(id)));
+                let frontend = load_balancer
+                    .by_id(ItemKind::Frontend, frontend.as_str())
+                    .expect("Azure checks references");
+                let public = frontend
+                    .text("public_ip")
+                    .and_then(|id| self.public_ips.get(&ArmId::new(id)));
                 let matches = public.and_then(|p| p.address) == Some(address)
                     && rule.protocol() == Some(protocol)
                     && rule.frontend_port() == port;
@@ -89,23 +110,46 @@ impl Inner {
         answers
     }
 
-    fn deliver(&self, rule: &Rule<'_>, address: IpAddr, protocol: Protocol) -> Vec<(String, Result<String, &'static str>)> {
+    fn deliver(
+        &self,
+        rule: &Rule<'_>,
+        address: IpAddr,
+        protocol: Protocol,
+    ) -> Vec<(String, Result<String, &'static str>)> {
         let mut answers = Vec::new();
         let pools: Vec<ArmId> = rule.pools().collect();
         for (id, nic) in &self.nics {
             for configuration in nic.ip_configurations.values() {
-                if !configuration.backend_pools.iter().any(|p| pools.contains(p)) {
+                if !configuration
+                    .backend_pools
+                    .iter()
+                    .any(|p| pools.contains(p))
+                {
                     continue;
                 }
                 let name = id.name().trim_end_matches("-nic").to_owned();
-                let destination = if rule.floating() { address } else { configuration.private_address.unwrap() };
-                let Some(facts) = self.guests.get(&name) else { continue };
-                let packet = Packet { protocol, source: None, destination, port: Some(rule.backend_port()) };
+                let destination = if rule.floating() {
+                    address
+                } else {
+                    configuration.private_address.unwrap()
+                };
+                let Some(facts) = self.guests.get(&name) else {
+                    continue;
+                };
+                let packet = Packet {
+                    protocol,
+                    source: None,
+                    destination,
+                    port: Some(rule.backend_port()),
+                };
                 let result = if facts.holds(destination).is_none() {
                     Err("no such address")
                 } else if !matches!(facts.firewall.judge(&packet), Verdict::Admitted { .. }) {
                     Err("firewall")
-                } else if facts.listens(protocol, destination, Some(rule.backend_port())).is_none() {
+                } else if facts
+                    .listens(protocol, destination, Some(rule.backend_port()))
+                    .is_none()
+                {
                     Err("no listener")
                 } else {
                     Ok(format!("{destination}:{}", rule.backend_port()))
@@ -127,7 +171,10 @@ pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
         hostname: own.to_owned(),
         boot_id: "1".to_owned(),
         init: "systemd".to_owned(),
-        addresses: vec![address("lo", "127.0.0.1/8"), address("eth0", &format!("{own}/24"))],
+        addresses: vec![
+            address("lo", "127.0.0.1/8"),
+            address("eth0", &format!("{own}/24")),
+        ],
         firewall: Firewall {
             kind: FirewallKind::Nftables,
             active: true,
@@ -185,7 +232,9 @@ impl World {
                 id.clone(),
                 NetworkInterface {
                     id,
-                    ip_configurations: [("ipconfig1".to_owned(), configuration)].into_iter().collect(),
+                    ip_configurations: [("ipconfig1".to_owned(), configuration)]
+                        .into_iter()
+                        .collect(),
                     virtual_machine: None,
                     rest: serde_json::Map::new(),
                 },
@@ -200,7 +249,8 @@ impl World {
     }
 
     pub fn state(&self) -> Option<State> {
-        self.with(|w| w.saved.clone()).map(|text| State::parse(&text).unwrap())
+        self.with(|w| w.saved.clone())
+            .map(|text| State::parse(&text).unwrap())
     }
 
     pub fn plan(&self, configuration: &Configuration, mode: Mode) -> Plan {
@@ -220,7 +270,9 @@ impl World {
     }
 
     pub fn run(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
-        let state = self.state().unwrap_or_else(|| State::new(plan.deployment.clone(), plan.lineage.clone()));
+        let state = self
+            .state()
+            .unwrap_or_else(|| State::new(plan.deployment.clone(), plan.lineage.clone()));
         let writer = Writer {
             at: String::new(),
             by: "test".to_owned(),
@@ -271,16 +323,34 @@ impl ObserveAzure for World {
     }
 
     async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp> {
-        self.with(|w| w.public_ips.get(id).cloned().map_or(Observation::Absent, Observation::Present))
+        self.with(|w| {
+            if w.hidden.contains(id) {
+                return Observation::Unreadable {
+                    why: "403".to_owned(),
+                };
+            }
+            w.public_ips
+                .get(id)
+                .cloned()
+                .map_or(Observation::Absent, Observation::Present)
+        })
     }
 
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {
-        self.with(|w| w.nics.get(id).cloned().map_or(Observation::Absent, Observation::Present))
+        self.with(|w| {
+            w.nics
+                .get(id)
+                .cloned()
+                .map_or(Observation::Absent, Observation::Present)
+        })
     }
 }
 
 fn stale(target: &ArmId, before: &Fingerprint, now: &Fingerprint) -> WorldError {
-    WorldError::Stale { target: target.to_string(), moved: before.moved(now) }
+    WorldError::Stale {
+        target: target.to_string(),
+        moved: before.moved(now),
+    }
 }
 
 #[async_trait]
@@ -293,14 +363,28 @@ impl EnactAzure for World {
         _progress: &dyn Progress,
     ) -> Result<LoadBalancer, WorldError> {
         self.with(|w| {
-            let now = w.load_balancers.get(&resource.id).map(LoadBalancer::fingerprint).unwrap_or_default();
+            let now = w
+                .load_balancers
+                .get(&resource.id)
+                .map(LoadBalancer::fingerprint)
+                .unwrap_or_default();
+            match &mut w.puts_left {
+                Some(0) => {
+                    return Err(WorldError::Unavailable {
+                        message: "503".to_owned(),
+                    });
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
             if now == *after {
                 return Ok(w.with_members(&w.load_balancers[&resource.id].clone()));
             }
             if now != *before {
                 return Err(stale(&resource.id, before, &now));
             }
-            w.load_balancers.insert(resource.id.clone(), resource.clone());
+            w.load_balancers
+                .insert(resource.id.clone(), resource.clone());
             w.wrote(format!("PUT {}", resource.id.name()));
             Ok(w.with_members(resource))
         })
@@ -315,7 +399,15 @@ impl EnactAzure for World {
     ) -> Result<PublicIp, WorldError> {
         self.with(|w| {
             let mut made = resource.clone();
-            made.address = Some(if made.id.name() == "green" { "65.52.0.1" } else { "65.52.0.2" }.parse().unwrap());
+            made.address = Some(
+                if made.id.name() == "green" {
+                    "65.52.0.1"
+                } else {
+                    "65.52.0.2"
+                }
+                .parse()
+                .unwrap(),
+            );
             w.public_ips.insert(made.id.clone(), made.clone());
             w.wrote(format!("PUT {}", made.id.name()));
             Ok(made)
@@ -357,7 +449,10 @@ impl EnactAzure for World {
         self.with(|w| {
             for edit in edits.iter().filter(|e| e.join) {
                 let load_balancer = edit.pool.parent().and_then(|p| w.load_balancers.get(&p));
-                let exists = load_balancer.is_some_and(|lb| lb.by_id(ItemKind::BackendPool, edit.pool.as_str()).is_some());
+                let exists = load_balancer.is_some_and(|lb| {
+                    lb.by_id(ItemKind::BackendPool, edit.pool.as_str())
+                        .is_some()
+                });
                 assert!(exists, "a NIC joins {}, which does not exist", edit.pool);
             }
             let nic = w.nics.get_mut(id).expect("the NIC exists");
@@ -379,9 +474,9 @@ impl EnactAzure for World {
 impl ObserveGuests for World {
     async fn facts(&self, guest: &GuestRef) -> Observation<GuestFacts> {
         self.with(|w| match w.guests.get(guest.addr.name()) {
-            _ if w.unreachable.contains(guest.addr.name()) => {
-                Observation::Unreadable { why: "no route to host".to_owned() }
-            }
+            _ if w.unreachable.contains(guest.addr.name()) => Observation::Unreadable {
+                why: "no route to host".to_owned(),
+            },
             Some(facts) => Observation::Present(facts.clone()),
             None => Observation::Absent,
         })
@@ -394,15 +489,25 @@ impl EnactGuests for World {
         let name = order.step.guest.addr.name();
         self.with(|w| {
             if w.failing.contains(name) || w.unreachable.contains(name) {
-                return Err(WorldError::Refused { message: "nft refused".to_owned() });
+                return Err(WorldError::Refused {
+                    message: "nft refused".to_owned(),
+                });
             }
             let facts = w.guests.get_mut(name).expect("the guest exists");
             let mut record = facts.record().cloned().unwrap_or_default();
-            record.runs.insert(order.claim.deployment.clone(), order.run);
+            record
+                .runs
+                .insert(order.claim.deployment.clone(), order.run);
             for touch in &order.step.ensure {
                 set(facts, &touch.key, true);
                 facts.survives.insert(touch.key.clone());
-                record.entries.insert(touch.key.clone(), Entry { claims: touch.after.claims.clone(), prior: None });
+                record.entries.insert(
+                    touch.key.clone(),
+                    Entry {
+                        claims: touch.after.claims.clone(),
+                        prior: None,
+                    },
+                );
             }
             for touch in &order.step.release {
                 if touch.after.claims.is_empty() {
@@ -416,7 +521,10 @@ impl EnactGuests for World {
             facts.record = if record.is_empty() {
                 RecordFact::Absent
             } else {
-                RecordFact::Present { record, sha256: String::new() }
+                RecordFact::Present {
+                    record,
+                    sha256: String::new(),
+                }
             };
             let after = facts.clone();
             w.wrote(format!("script {name}"));
@@ -430,13 +538,21 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
     match key {
         EntryKey::Address(place) => {
             let address = place.known().expect("resolved before it is sent");
-            facts.addresses.retain(|a| !(a.interface == "lo" && a.address.addr() == address));
+            facts
+                .addresses
+                .retain(|a| !(a.interface == "lo" && a.address.addr() == address));
             if live {
-                facts.addresses.push(InterfaceAddress { interface: "lo".to_owned(), address: address.into() });
+                facts.addresses.push(InterfaceAddress {
+                    interface: "lo".to_owned(),
+                    address: address.into(),
+                });
             }
         }
         EntryKey::Firewall(opening) => {
-            let destination = opening.destination.known().expect("resolved before it is sent");
+            let destination = opening
+                .destination
+                .known()
+                .expect("resolved before it is sent");
             let text = key.to_string();
             let rules = &mut facts.firewall.base[0].rules;
             rules.retain(|r| !(r.ours && r.text == text));
@@ -459,7 +575,10 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
 #[async_trait]
 impl KeepState for World {
     async fn save(&self, text: &str) -> Result<(), WorldError> {
-        self.with(|w| w.saved = Some(text.to_owned()));
+        self.with(|w| {
+            w.saved = Some(text.to_owned());
+            w.saves.push(text.to_owned());
+        });
         Ok(())
     }
 }
