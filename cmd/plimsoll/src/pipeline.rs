@@ -11,7 +11,7 @@ use plimsoll_core::config::{self, Configuration};
 use plimsoll_core::model::Diagnostic;
 
 use plimsoll_core::plan::{self, Mode, Plan, Question};
-use plimsoll_core::state::{State, StateError};
+use plimsoll_core::state::{State, StateEdit, StateError};
 use plimsoll_store::{LockedStore, StoreError};
 use std::path::Path;
 use std::sync::Arc;
@@ -176,7 +176,15 @@ pub(crate) async fn apply(
     let started = Instant::now();
     let events = |event: Event| shown.event(&clock::now(), &event);
     let outcome = apply::run(plan, state, who::writer(), &world, &events, &stop).await;
-    let exit = exit_of(&outcome).max(Exit::Unread.when(!plan.complete));
+    // A guest that left the configuration and could not be undone stays to be done.
+    let pending = plan
+        .steps
+        .iter()
+        .flat_map(|step| &step.record)
+        .any(|edit| matches!(edit, StateEdit::Pending { .. }));
+    let exit = exit_of(&outcome)
+        .max(Exit::Unread.when(!plan.complete))
+        .max(Exit::Partial.when(pending));
     let stale: Vec<(String, Vec<String>)> = outcome
         .stale
         .iter()

@@ -82,6 +82,17 @@ async fn exactly(context: &Context, loaded: &Loaded, file: &Path) -> Result<Exit
     if !plan.applyable {
         return Err(refused(&plan));
     }
+    if !plan.complete {
+        return Err(Failure::new(
+            "this plan is not complete: not everything could be read when it was made",
+        )
+        .exiting(Exit::Unread)
+        .next("Nothing was written. See what could not be read, and plan again:")
+        .next(format!(
+            "  {}",
+            context.call(&format!("show {}", quoted(&file.display().to_string())))
+        )));
+    }
     let configuration = &loaded.configuration;
     if plan.config_digest != configuration.digest {
         return Err(Failure::new(
@@ -124,11 +135,7 @@ fn refused(plan: &Plan) -> Failure {
         .blocked
         .iter()
         .fold(failure, |failure, why| failure.next(why.as_str()));
-    failure.exiting(if plan.complete {
-        Exit::Error
-    } else {
-        Exit::Unread
-    })
+    failure.exiting(super::plan::refusal(plan))
 }
 
 /// In the lab, packets; elsewhere, the next look.

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pipeline::{self, Goal};
 use crate::view::PlanShown;
+use plimsoll_core::model::Severity;
 use plimsoll_core::plan::{Mode, Plan};
 
 pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<Exit, Failure> {
@@ -58,5 +59,15 @@ pub(crate) fn exit(plan: &Plan, detailed: bool) -> Exit {
     Exit::Different
         .when(detailed && plan.has_changes())
         .max(Exit::Unread.when(!plan.complete))
-        .max(Exit::Error.when(plan.complete && !plan.applyable))
+        .max(refusal(plan).when(!plan.applyable))
+}
+
+/// Why a plan may not be applied: an error by itself, or only because something could not be read.
+pub(crate) fn refusal(plan: &Plan) -> Exit {
+    let wrong = plan.findings.iter().any(|f| f.severity == Severity::Error);
+    if plan.complete || wrong {
+        Exit::Error
+    } else {
+        Exit::Unread
+    }
 }
