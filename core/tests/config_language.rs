@@ -370,3 +370,32 @@ load_balancer "web" {
     assert_eq!(pool.attributes["addresses"], Attr::Map(members.into()));
     assert_eq!(bad(&text.replace("10.0.0.5", "10.0.0"))[0].0, "PL0107");
 }
+
+#[test]
+fn an_instance_is_chosen_by_an_expression() {
+    let text = format!(
+        r#"
+load_balancer "web" {{
+  {LB}
+  frontend "f" {{
+    for_each = {{ a = "10.0.0.4", b = "10.0.0.5" }}
+    subnet             = "/s"
+    private_ip_address = each.value
+  }}
+  rule "r" {{
+    for_each      = {{ a = 80, b = 81 }}
+    frontend      = frontend.f[each.key]
+    backend_pools = [backend_pool.p]
+    protocol      = "Tcp"
+    frontend_port = each.value
+    backend_port  = each.value
+  }}
+}}
+"#
+    );
+    let configuration = good(&text);
+    let lb = configuration.desired.load_balancers.values().next().unwrap();
+    let frontend = lb.item(ItemKind::Rule, "b").unwrap().attributes["frontend"].clone();
+    assert!(frontend.as_text().unwrap().ends_with("/frontendIPConfigurations/b"));
+    assert!(!bad(&text.replace("frontend.f[each.key]", "frontend.f[each.value]")).is_empty());
+}

@@ -3,6 +3,7 @@
 use super::block::Block;
 use super::codes;
 use super::evaluate::{Each, Evaluator, Outcome, Place, item_kind, object, text, undeclared};
+use crate::lang::value::Entries;
 use crate::lang::{Key, Resolved, Step, StepKind, Value, evaluate};
 use crate::model::{ArmId, Diagnostic, ItemKind, Kind, Span};
 
@@ -64,13 +65,17 @@ impl<'a> Evaluator<'a> {
                     )]);
                 }
             },
-            (Some(_), _) => {
-                return Err(vec![
-                    Diagnostic::error(codes::UNDECLARED.code, codes::UNDECLARED.title).at(
-                        span.clone(),
-                        format!("{word}.{label} has for_each: choose one with [\"KEY\"]"),
-                    ),
-                ]);
+            (Some(all), _) => {
+                let memory = format!("{word}.{label} with all its instances");
+                let value = self.once(memory, span, || {
+                    let mut entries = Entries::new();
+                    for each in &all.all {
+                        let value = self.identity(kind, block, Some(each), span)?;
+                        entries.insert(Value::key(&each.key), value);
+                    }
+                    Ok(Value::object(entries))
+                })?;
+                return Ok(Resolved { value, consumed: 1 });
             }
         };
         if kind == Kind::LoadBalancer
@@ -132,16 +137,29 @@ impl<'a> Evaluator<'a> {
                     };
                     (self.name_of(&item, &within, key)?, 1)
                 }
+                // `frontend.x[each.key]`: the key is an expression, so every instance is there to choose from.
                 Some(_) | None => {
-                    return Err(vec![
-                        Diagnostic::error(codes::UNDECLARED.code, codes::UNDECLARED.title).at(
-                            span.clone(),
-                            format!(
-                                "{} {label:?} has for_each: choose one with [\"KEY\"]",
-                                kind.word()
-                            ),
-                        ),
-                    ]);
+                    let around = each.map(|e| e.key.as_str()).unwrap_or_default();
+                    let memory = format!("{}.{label} of {} {around:?}", kind.word(), block.place());
+                    let owner = self.identity(Kind::LoadBalancer, block, each, span)?;
+                    let owner = owner.get("id").and_then(|v| v.as_str().map(ArmId::new));
+                    let owner = owner.unwrap_or_else(|| ArmId::new(""));
+                    let value = self.once(memory, span, || {
+                        let mut entries = Entries::new();
+                        for instance in &all.all {
+                            let within = Place {
+                                each: Some(instance),
+                                ..within
+                            };
+                            let name = self.name_of(&item, &within, &instance.key)?;
+                            entries.insert(
+                                Value::key(&instance.key),
+                                foreign_item(&owner, kind, &name),
+                            );
+                        }
+                        Ok(Value::object(entries))
+                    })?;
+                    return Ok((value, 0));
                 }
             },
         };

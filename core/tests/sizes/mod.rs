@@ -28,9 +28,10 @@ pub fn each(scale: usize) -> String {
     format!(
         r#"{HEAD}
 locals {{
-  frontends = {{ for i in range({frontends}) : "f${{i}}" => "10.9.${{floor(i / 250)}}.${{i % 250 + 4}}" }}
-  rules     = {{ for i in range({rules}) : "r${{i}}" => {{ frontend = "f${{i % {frontends}}}", pool = "p${{i % {POOLS}}}", port = 1000 + i }} }}
-  guests    = {{ for i in range({guests}) : "g${{i}}" => "p${{i % {POOLS}}}" }}
+  numbers   = flatten([for i in range({scale}) : [for j in range(15) : i * 15 + j]])
+  frontends = {{ for i in local.numbers : "f${{i}}" => "10.9.${{floor(i / 250)}}.${{i % 250 + 4}}" if i < {frontends} }}
+  rules     = {{ for i in local.numbers : "r${{i}}" => {{ frontend = "f${{i % {frontends}}}", pool = "p${{i % {POOLS}}}", port = 1000 + i }} if i < {rules} }}
+  guests    = {{ for i in local.numbers : "g${{i}}" => "p${{i % {POOLS}}}" if i < {guests} }}
 }}
 
 load_balancer "web" {{
