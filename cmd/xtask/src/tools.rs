@@ -57,6 +57,41 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         purpose: "the ssh transport's other end",
     },
     Tool {
+        program: "firewall-cmd",
+        package: "firewalld",
+        purpose: "guests with a firewalld firewall",
+    },
+    Tool {
+        program: "dbus-daemon",
+        package: "dbus",
+        purpose: "firewalld speaks over it",
+    },
+    Tool {
+        program: "busybox",
+        package: "busybox",
+        purpose: "guests whose shell is busybox",
+    },
+    Tool {
+        program: "dash",
+        package: "dash",
+        purpose: "guests whose shell is dash",
+    },
+    Tool {
+        program: "fish",
+        package: "fish",
+        purpose: "guests whose login shell is fish",
+    },
+    Tool {
+        program: "zsh",
+        package: "zsh",
+        purpose: "guests whose login shell is zsh",
+    },
+    Tool {
+        program: "openssl",
+        package: "openssl",
+        purpose: "certificates for the sign-in tests",
+    },
+    Tool {
         program: "shellcheck",
         package: "shellcheck",
         purpose: "the scripts that run in guests",

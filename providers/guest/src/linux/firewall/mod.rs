@@ -18,10 +18,31 @@ pub use opening::Blocked;
 pub(crate) use opening::{Way, WithoutOurs};
 
 use super::frame::Sections;
-use plimsoll_core::model::guest::{Chain, Firewall, FirewallKind, Target};
+use plimsoll_core::model::guest::{Chain, Firewall, FirewallKind, FirewallRule, Target};
 
 /// What every rule of ours carries as its comment, and what our policy object is called.
 pub const MARKER: &str = "plimsoll";
+
+/// A ruleset that could not be read may refuse anything: taken for an open one, a rule would go live behind it.
+fn unread_chain() -> Chain {
+    let rule = FirewallRule {
+        protocol: None,
+        sources: Vec::new(),
+        destinations: Vec::new(),
+        ports: Vec::new(),
+        uncertain: true,
+        target: Target::Drop,
+        ours: false,
+        text: "the nftables ruleset, which `nft -j list ruleset` could not print".to_owned(),
+    };
+    Chain {
+        name: "nftables (not read)".to_owned(),
+        policy: Target::Accept,
+        ipv4: true,
+        ipv6: true,
+        rules: vec![rule],
+    }
+}
 
 /// Reads the firewall; what could not be read is said.
 pub(crate) fn read(sections: &Sections, unread: &mut Vec<String>) -> Firewall {
@@ -66,7 +87,10 @@ pub(crate) fn read(sections: &Sections, unread: &mut Vec<String>) -> Firewall {
                 base.extend(ruleset.base);
                 other.extend(ruleset.other);
             }
-            None => unread.push("the nftables ruleset (`nft -j list ruleset` failed)".to_owned()),
+            None => {
+                unread.push("the nftables ruleset (`nft -j list ruleset` failed)".to_owned());
+                base.push((0, unread_chain()));
+            }
         }
     }
     base.sort_by_key(|(priority, _)| *priority);
@@ -99,5 +123,36 @@ pub(crate) fn read(sections: &Sections, unread: &mut Vec<String>) -> Firewall {
         active: kind != FirewallKind::None,
         base,
         other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame;
+    use super::*;
+    use plimsoll_core::model::Protocol;
+    use plimsoll_core::model::guest::{Packet, Verdict};
+
+    /// `nft` without JSON support, for example: what it hides may drop everything.
+    #[test]
+    fn a_ruleset_that_cannot_be_read_is_not_an_open_one() {
+        let body = "== nftables 1\n|Error: JSON support not compiled-in";
+        let framed = format!(
+            "plimsoll-facts 1 {}\n{body}\nplimsoll-facts-end\n",
+            body.len()
+        );
+        let mut unread = Vec::new();
+        let firewall = read(&frame::parse(framed.as_bytes()).unwrap(), &mut unread);
+        let packet = Packet {
+            protocol: Protocol::Tcp,
+            source: None,
+            destination: "65.52.0.1".parse().unwrap(),
+            port: Some(80),
+        };
+        assert!(
+            matches!(firewall.judge(&packet), Verdict::Unclear { .. }),
+            "{firewall:?}"
+        );
+        assert_eq!(unread.len(), 1);
     }
 }
