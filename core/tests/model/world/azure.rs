@@ -1,0 +1,253 @@
+//! Azure, simulated: what it checks, what it makes up, and what a failed write leaves behind.
+
+use super::{Inner, World};
+use async_trait::async_trait;
+use plimsoll_core::apply::*;
+use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::*;
+use plimsoll_core::plan::MembershipEdit;
+use std::net::IpAddr;
+
+/// The addresses that Azure gives, by the name of the public IP address.
+pub fn address_of(name: &str) -> IpAddr {
+    let last = match name {
+        "green" => 1,
+        "purple" => 2,
+        "amber" => 3,
+        _ => 9,
+    };
+    IpAddr::from([65, 52, 0, last])
+}
+
+/// What Azure refuses, told at once: the planner must never send it.
+fn check(w: &Inner, resource: &LoadBalancer) {
+    let name = resource.id.name();
+    for frontend in resource.of_kind(ItemKind::Frontend) {
+        if let Some(public) = frontend.text("public_ip").map(ArmId::new) {
+            assert!(
+                w.public_ips.contains_key(&public),
+                "{name}: frontend {:?} stands on {public}, which is not there",
+                frontend.name
+            );
+        }
+    }
+    for rule in resource.rules() {
+        let frontend = rule.frontend().expect("a rule has a frontend");
+        assert!(
+            resource
+                .by_id(ItemKind::Frontend, frontend.as_str())
+                .is_some(),
+            "{name}: rule {:?} dangles: {frontend}",
+            rule.name()
+        );
+        for pool in rule.pools() {
+            assert!(
+                resource
+                    .by_id(ItemKind::BackendPool, pool.as_str())
+                    .is_some(),
+                "{name}: rule {:?} dangles: {pool}",
+                rule.name()
+            );
+        }
+        if let Some(probe) = rule.probe() {
+            assert!(
+                resource.by_id(ItemKind::Probe, probe.as_str()).is_some(),
+                "{name}: rule {:?} dangles: {probe}",
+                rule.name()
+            );
+        }
+    }
+    let before = w
+        .load_balancers
+        .get(&resource.id)
+        .map(|lb| w.with_members(lb));
+    for (pool, members) in before.iter().flat_map(|lb| &lb.members) {
+        assert!(
+            resource.item(ItemKind::BackendPool, pool).is_some() || members.is_empty(),
+            "{name}: pool {pool:?} goes while {members:?} are in it"
+        );
+    }
+}
+
+/// Chooses the addresses of dynamic internal frontends; one that has an address keeps it.
+fn with_addresses(w: &mut Inner, resource: &LoadBalancer) -> LoadBalancer {
+    let mut made = resource.clone();
+    let held = w
+        .load_balancers
+        .get(&resource.id)
+        .map(|lb| lb.dynamic_addresses.clone())
+        .unwrap_or_default();
+    made.dynamic_addresses.clear();
+    made.members.clear();
+    for frontend in resource
+        .of_kind(ItemKind::Frontend)
+        .filter(|f| LoadBalancer::is_dynamic(f))
+    {
+        let address = held.get(&frontend.name).copied().unwrap_or_else(|| {
+            w.chosen += 1;
+            IpAddr::from([10, 0, 0, 200 + w.chosen % 50])
+        });
+        made.dynamic_addresses
+            .insert(frontend.name.clone(), address);
+    }
+    made
+}
+
+#[async_trait]
+impl ObserveAzure for World {
+    async fn load_balancer(&self, id: &ArmId) -> Observation<LoadBalancer> {
+        self.with(|w| {
+            w.reads += 1;
+            match w.load_balancers.get(id) {
+                Some(found) => Observation::Present(w.with_members(found)),
+                None => Observation::Absent,
+            }
+        })
+    }
+
+    async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp> {
+        self.with(|w| {
+            w.public_ips
+                .get(id)
+                .cloned()
+                .map_or(Observation::Absent, Observation::Present)
+        })
+    }
+
+    async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {
+        self.with(|w| {
+            w.nics
+                .get(id)
+                .cloned()
+                .map_or(Observation::Absent, Observation::Present)
+        })
+    }
+}
+
+fn stale(target: &ArmId, before: &Fingerprint, now: &Fingerprint) -> WorldError {
+    WorldError::Stale {
+        target: target.to_string(),
+        moved: before.moved(now),
+    }
+}
+
+#[async_trait]
+impl EnactAzure for World {
+    async fn put_load_balancer(
+        &self,
+        resource: &LoadBalancer,
+        before: &Fingerprint,
+        after: &Fingerprint,
+        _progress: &dyn Progress,
+    ) -> Result<LoadBalancer, WorldError> {
+        self.effect(|w| {
+            let now = w
+                .load_balancers
+                .get(&resource.id)
+                .map(LoadBalancer::fingerprint)
+                .unwrap_or_default();
+            if now == *after {
+                return Ok(w.with_members(&w.load_balancers[&resource.id]));
+            }
+            if now != *before {
+                return Err(stale(&resource.id, before, &now));
+            }
+            check(w, resource);
+            let made = with_addresses(w, resource);
+            w.load_balancers.insert(resource.id.clone(), made.clone());
+            w.wrote(format!("PUT {}", resource.id.name()));
+            Ok(w.with_members(&made))
+        })
+        .await
+    }
+
+    async fn put_public_ip(
+        &self,
+        resource: &PublicIp,
+        _before: &Fingerprint,
+        _after: &Fingerprint,
+        _progress: &dyn Progress,
+    ) -> Result<PublicIp, WorldError> {
+        self.effect(|w| {
+            let mut made = resource.clone();
+            made.address = Some(address_of(made.id.name()));
+            w.public_ips.insert(made.id.clone(), made.clone());
+            w.wrote(format!("PUT {}", made.id.name()));
+            Ok(made)
+        })
+        .await
+    }
+
+    async fn delete_load_balancer(
+        &self,
+        id: &ArmId,
+        _before: &Fingerprint,
+        _progress: &dyn Progress,
+    ) -> Result<(), WorldError> {
+        self.effect(|w| {
+            let gone = w.load_balancers.get(id).map(|lb| w.with_members(lb));
+            let members: Vec<&ArmId> = gone
+                .iter()
+                .flat_map(|lb| lb.members.values().flatten())
+                .collect();
+            assert!(
+                members.is_empty(),
+                "{id} is deleted while {members:?} are in its pools"
+            );
+            w.load_balancers.remove(id);
+            w.wrote(format!("DELETE {}", id.name()));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_public_ip(
+        &self,
+        id: &ArmId,
+        _before: &Fingerprint,
+        _progress: &dyn Progress,
+    ) -> Result<(), WorldError> {
+        self.effect(|w| {
+            w.public_ips.remove(id);
+            w.wrote(format!("DELETE {}", id.name()));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn put_network_interface(
+        &self,
+        id: &ArmId,
+        edits: &[MembershipEdit],
+        _progress: &dyn Progress,
+    ) -> Result<NetworkInterface, WorldError> {
+        self.effect(|w| {
+            for edit in edits.iter().filter(|e| e.join) {
+                let load_balancer = edit.pool.parent().and_then(|p| w.load_balancers.get(&p));
+                let exists = load_balancer.is_some_and(|lb| {
+                    lb.by_id(ItemKind::BackendPool, edit.pool.as_str())
+                        .is_some()
+                });
+                assert!(exists, "a NIC joins {}, which does not exist", edit.pool);
+            }
+            let nic = w.nics.get_mut(id).expect("the NIC exists");
+            let before = nic.clone();
+            for edit in edits {
+                let pools = &mut nic.ip_configurations[&edit.ip_configuration].backend_pools;
+                let is_member = pools.contains(&edit.pool);
+                if edit.join && !is_member {
+                    pools.push(edit.pool.clone());
+                } else if !edit.join {
+                    pools.retain(|p| *p != edit.pool);
+                }
+            }
+            let made = nic.clone();
+            // A membership that already is as asked is not written again.
+            if made != before {
+                w.wrote(format!("PUT {}", id.name()));
+            }
+            Ok(made)
+        })
+        .await
+    }
+}

@@ -1,0 +1,250 @@
+//! A simulated world: Azure and guests in memory, honest about what the engine may assume, with packets.
+
+use async_trait::async_trait;
+use plimsoll_core::apply::*;
+use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
+use plimsoll_core::lang::NoFiles;
+use plimsoll_core::model::guest::*;
+use plimsoll_core::model::*;
+use plimsoll_core::plan::*;
+use plimsoll_core::state::{State, Writer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Waker};
+
+mod azure;
+mod faults;
+mod guests;
+mod packets;
+
+pub use faults::Fault;
+pub use guests::{guest, set};
+pub use packets::Path;
+
+/// Everything there is, behind one lock.
+#[derive(Default)]
+pub struct World {
+    pub inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+pub struct Inner {
+    pub load_balancers: BTreeMap<ArmId, LoadBalancer>,
+    pub public_ips: BTreeMap<ArmId, PublicIp>,
+    pub nics: BTreeMap<ArmId, NetworkInterface>,
+    pub guests: BTreeMap<String, GuestFacts>,
+    /// Every write in order, for people.
+    pub writes: Vec<String>,
+    pub reads: usize,
+    /// Guests whose scripts fail.
+    pub failing: BTreeSet<String>,
+    pub unreachable: BTreeSet<String>,
+    pub saved: Option<String>,
+    pub saves: usize,
+    /// Guest and entry: what someone put there by hand.
+    pub admins: BTreeSet<(String, String)>,
+    /// Addresses that Azure chose so far.
+    pub chosen: u8,
+    /// Called after each write; a promise that is broken panics there.
+    pub watch: Option<fn(&Inner)>,
+    /// After each write, where packets go: kept where `traced`.
+    pub traced: bool,
+    pub trace: Vec<(String, Vec<Path>)>,
+    pub faults: faults::Faults,
+    /// Lineages given out so far: a lost state is followed by another one.
+    pub lineages: usize,
+}
+
+pub fn configuration(text: &str) -> Configuration {
+    let mut sources = SourceSet::default();
+    sources.files.insert("web.plim.hcl".into(), text.into());
+    let inputs = Inputs {
+        lab: true,
+        ..Inputs::default()
+    };
+    let (configuration, problems) = load(&sources, &inputs, &NoFiles);
+    configuration.unwrap_or_else(|| panic!("{problems:#?}"))
+}
+
+impl Inner {
+    fn wrote(&mut self, what: String) {
+        if self.traced {
+            self.trace.push((what.clone(), self.paths()));
+        }
+        self.writes.push(what);
+        if let Some(watch) = self.watch {
+            watch(self);
+        }
+    }
+
+    fn with_members(&self, load_balancer: &LoadBalancer) -> LoadBalancer {
+        let mut seen = load_balancer.clone();
+        seen.members.clear();
+        for (id, nic) in &self.nics {
+            for (name, configuration) in &nic.ip_configurations {
+                for pool in &configuration.backend_pools {
+                    if pool.parent().as_ref() == Some(&load_balancer.id) {
+                        let member = id.child("ipConfigurations", name);
+                        seen.members
+                            .entry(pool.name().to_owned())
+                            .or_default()
+                            .push(member);
+                    }
+                }
+            }
+        }
+        seen
+    }
+}
+
+impl World {
+    /// Two guests as the example names them.
+    pub fn of_the_example() -> Self {
+        let world = Self::default();
+        let mut inner = world.inner.lock().unwrap();
+        for (name, own) in [("vm1", "10.0.0.11"), ("vm2", "10.0.0.12")] {
+            let ports = [
+                (Protocol::Tcp, 80),
+                (Protocol::Tcp, 8080),
+                (Protocol::Tcp, 81),
+                (Protocol::Udp, 53),
+                (Protocol::Tcp, 8081),
+            ];
+            inner.guests.insert(name.to_owned(), guest(own, &ports));
+            let id = ArmId::network(
+                "00000000-0000-0000-0000-000000000000",
+                "rg-web",
+                "networkInterfaces",
+                &format!("{name}-nic"),
+            );
+            let configuration = IpConfiguration {
+                private_address: Some(own.parse().unwrap()),
+                primary: true,
+                backend_pools: vec![],
+            };
+            inner.nics.insert(
+                id.clone(),
+                NetworkInterface {
+                    id,
+                    ip_configurations: [("ipconfig1".to_owned(), configuration)]
+                        .into_iter()
+                        .collect(),
+                    virtual_machine: None,
+                    rest: serde_json::Map::new(),
+                },
+            );
+        }
+        drop(inner);
+        world
+    }
+
+    pub fn with<T>(&self, look: impl FnOnce(&mut Inner) -> T) -> T {
+        look(&mut self.inner.lock().unwrap())
+    }
+
+    pub fn state(&self) -> Option<State> {
+        self.with(|w| w.saved.clone())
+            .map(|text| State::parse(&text).unwrap())
+    }
+
+    pub fn plan(&self, configuration: &Configuration, mode: Mode) -> Plan {
+        let state = self.state();
+        let wanted = needed(&configuration.desired, state.as_ref());
+        let observed = futures::executor::block_on(observe(&wanted, self, self));
+        plan(&Question {
+            configuration,
+            prior: state.as_ref(),
+            observed: &observed,
+            mode,
+            lab: true,
+            now: "2026-01-01T00:00:00Z".to_owned(),
+            fresh_lineage: self.with(|w| {
+                w.lineages += usize::from(state.is_none());
+                format!("lineage-{}", w.lineages)
+            }),
+            release_addresses: false,
+        })
+    }
+
+    pub fn run(&self, plan: &Plan) -> (Outcome, Vec<Event>) {
+        self.run_or_die(plan).expect("no death was asked for")
+    }
+
+    /// `None` where the process died on the way: nothing of it happens any more.
+    pub fn run_or_die(&self, plan: &Plan) -> Option<(Outcome, Vec<Event>)> {
+        let state = self
+            .state()
+            .unwrap_or_else(|| State::new(plan.deployment.clone(), plan.lineage.clone()));
+        let writer = Writer {
+            at: String::new(),
+            by: "test".to_owned(),
+            plimsoll_version: "0".to_owned(),
+            commit: None,
+        };
+        let events = Mutex::new(Vec::new());
+        let outside = plimsoll_core::apply::World {
+            read_azure: self,
+            write_azure: self,
+            read_guests: self,
+            write_guests: self,
+            store: self,
+            clock: self,
+        };
+        let stop = AtomicBool::new(false);
+        let say = |event| events.lock().unwrap().push(event);
+        let outcome = {
+            let mut running = Box::pin(run(plan, state, writer, &outside, &say, &stop));
+            let mut context = Context::from_waker(Waker::noop());
+            let mut polls = 0;
+            loop {
+                match running.as_mut().poll(&mut context) {
+                    Poll::Ready(outcome) => break outcome,
+                    Poll::Pending if self.with(|w| std::mem::take(&mut w.faults.dead)) => {
+                        return None;
+                    }
+                    Poll::Pending => polls += 1,
+                }
+                assert!(
+                    polls < 100_000,
+                    "the engine waits for something that never comes"
+                );
+            }
+        };
+        Some((outcome, events.into_inner().unwrap()))
+    }
+
+    pub fn apply(&self, text: &str) -> Plan {
+        let configuration = configuration(text);
+        let plan = self.plan(&configuration, Mode::Apply);
+        assert!(plan.applyable, "{:#?} {:#?}", plan.blocked, plan.findings);
+        let (outcome, events) = self.run(&plan);
+        assert!(outcome.is_complete(), "{events:#?}");
+        plan
+    }
+}
+
+#[async_trait]
+impl KeepState for World {
+    async fn save(&self, text: &str) -> Result<(), WorldError> {
+        self.effect(|w| {
+            w.saves += 1;
+            w.saved = Some(text.to_owned());
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Clock for World {
+    fn now(&self) -> String {
+        "2026-01-01T00:00:00Z".to_owned()
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    async fn sleep(&self, _time: std::time::Duration) {}
+}
