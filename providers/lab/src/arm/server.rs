@@ -50,6 +50,22 @@ pub struct ServeOptions {
     pub scripts: Option<Arc<dyn RunScript>>,
 }
 
+impl ServeOptions {
+    /// The emulator and nothing beside it.
+    pub fn alone(
+        listener: std::net::TcpListener,
+        directory: PathBuf,
+        scripts: Option<Arc<dyn RunScript>>,
+    ) -> Self {
+        Self {
+            listener,
+            directory,
+            extra: axum::Router::new(),
+            scripts,
+        }
+    }
+}
+
 /// A serving emulator.
 #[derive(Debug)]
 pub struct Served {
