@@ -8,6 +8,7 @@ pub mod codes;
 mod data;
 mod desired;
 mod evaluate;
+pub mod generate;
 mod guests;
 mod instances;
 mod lifecycle;
