@@ -35,6 +35,14 @@ impl Reader {
         Self { client, progress }
     }
 
+    /// Whether a virtual machine runs Windows; `None` where nobody says.
+    pub async fn runs_windows(&self, machine: &ArmId) -> Option<bool> {
+        let found = self.client.get(machine, self.progress.as_ref()).await;
+        let document = serde_json::Value::Object(found.ok()??.body);
+        let os = document.pointer("/properties/storageProfile/osDisk/osType")?;
+        Some(os.as_str()?.eq_ignore_ascii_case("Windows"))
+    }
+
     async fn observe<T>(
         &self,
         id: &ArmId,

@@ -2,9 +2,10 @@
 //!
 //! The first method that is configured is the one that is used; one that is configured and fails does not silently give
 //! way to another identity. Only when none is configured, the Azure CLI's session is taken. In order:
-//! client secret, a token from the pipeline (a given token or file, GitHub Actions, Azure DevOps, AKS), managed
+//! client secret, client certificate, a token from the pipeline (a given token or file, GitHub Actions, Azure DevOps, AKS), managed
 //! identity, Azure CLI. Variables as azurerm (`ARM_*`) and Microsoft's SDKs (`AZURE_*`) name them.
 
+mod certificate;
 mod pipeline_token;
 
 use crate::endpoint::{Endpoint, EndpointError};
@@ -12,10 +13,13 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
 use azure_identity::{
-    AzureCliCredential, ClientAssertionCredential, ClientAssertionCredentialOptions,
-    ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential,
-    ManagedIdentityCredentialOptions, UserAssignedId,
+    AzureCliCredential, ClientAssertion as _, ClientAssertionCredential,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use certificate::Certificate;
 use pipeline_token::{Assertion, PipelineToken};
 use std::sync::Arc;
 
@@ -33,10 +37,14 @@ pub enum SignInError {
         method: &'static str,
         missing: &'static str,
     },
-    #[error(
-        "a client certificate cannot be used to sign in yet; use a client secret, workload identity or the Azure CLI instead"
-    )]
-    CertificateUnsupported,
+    #[error("the client certificate cannot be used: {why}")]
+    Certificate { why: &'static str },
+    #[error("the client certificate {path} cannot be read; correct ARM_CLIENT_CERTIFICATE_PATH")]
+    CertificateFile {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// An application's id and password: `ARM_CLIENT_SECRET` and its companions, or the lab's own.
@@ -105,13 +113,20 @@ fn choose(names: &Names<'_>, endpoint: &Endpoint) -> Result<Choice, SignInError>
         return Ok((method, secret.sign_in(endpoint)?, others));
     }
     others.push("client secret: ARM_CLIENT_SECRET (or AZURE_CLIENT_SECRET) is not set".to_owned());
-    let certificate = names.either(
-        "ARM_CLIENT_CERTIFICATE_PATH",
-        "AZURE_CLIENT_CERTIFICATE_PATH",
-    );
-    if certificate.is_some() || names.get("ARM_CLIENT_CERTIFICATE").is_some() {
-        return Err(SignInError::CertificateUnsupported);
+    if let Some(pem) = certificate(names)? {
+        let method = "a client certificate";
+        let (tenant, client) = (names.tenant(method)?, names.client(method)?);
+        let client_options = endpoint.credential_options()?;
+        let assertion = Certificate::new(&pem, endpoint, &tenant, client.clone())?;
+        let options = Some(ClientAssertionCredentialOptions { client_options });
+        let credential = ClientAssertionCredential::new(tenant, client, assertion, options)
+            .map_err(|source| SignInError::Credential { method, source })?;
+        return Ok((method, credential, others));
     }
+    others.push(
+        "client certificate: ARM_CLIENT_CERTIFICATE_PATH (or AZURE_CLIENT_CERTIFICATE_PATH) is not set"
+            .to_owned(),
+    );
     if let Some((method, source)) = Assertion::find(names) {
         let client_options = endpoint.credential_options()?;
         let assertion = PipelineToken {
@@ -149,6 +164,43 @@ fn choose(names: &Names<'_>, endpoint: &Endpoint) -> Result<Choice, SignInError>
     let credential = AzureCliCredential::new(None)
         .map_err(|source| SignInError::Credential { method, source })?;
     Ok((method, credential, others))
+}
+
+/// The assertion that a certificate signs, by itself: for whoever exchanges it for a token.
+pub async fn client_assertion(
+    pem: &[u8],
+    endpoint: &Endpoint,
+    tenant: &str,
+    client: &str,
+) -> Result<String, SignInError> {
+    let certificate = Certificate::new(pem, endpoint, tenant, client.to_owned())?;
+    let method = "a client certificate";
+    let signed = certificate.secret(None).await;
+    signed.map_err(|source| SignInError::Credential { method, source })
+}
+
+/// The PEM text that a variable names, or holds in base64.
+fn certificate(names: &Names<'_>) -> Result<Option<Vec<u8>>, SignInError> {
+    let path = names.either(
+        "ARM_CLIENT_CERTIFICATE_PATH",
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+    );
+    if let Some(path) = path {
+        return match std::fs::read(&path) {
+            Ok(pem) => Ok(Some(pem)),
+            Err(source) => Err(SignInError::CertificateFile { path, source }),
+        };
+    }
+    let Some(given) = names.get("ARM_CLIENT_CERTIFICATE") else {
+        return Ok(None);
+    };
+    let given: String = given.split_whitespace().collect();
+    STANDARD
+        .decode(given)
+        .map(Some)
+        .map_err(|_| SignInError::Certificate {
+            why: "ARM_CLIENT_CERTIFICATE is not base64",
+        })
 }
 
 /// The environment, read through what `cmd` passed in.

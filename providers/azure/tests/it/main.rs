@@ -7,6 +7,9 @@ mod fake;
 /// What is sent to write, and what becomes of it when something moves, breaks or comes late.
 #[cfg(test)]
 mod enact;
+/// From what exists to a configuration.
+#[cfg(test)]
+mod import;
 /// The whole way over TLS, against the lab.
 #[cfg(test)]
 mod lab;

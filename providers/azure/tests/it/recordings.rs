@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-struct Exchange {
-    file: String,
+pub(crate) struct Exchange {
+    pub(crate) file: String,
     method: String,
     path: String,
     sent: Value,
@@ -24,7 +24,7 @@ struct Exchange {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     LoadBalancer,
     PublicIp,
     NetworkInterface,
@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-fn shared() -> Option<PathBuf> {
+pub(crate) fn shared() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/azure");
     if path.is_dir() {
         return Some(path);
@@ -84,7 +84,7 @@ fn json_text(value: &Value) -> Value {
     }
 }
 
-fn exchanges(folder: &Path) -> (usize, Vec<Exchange>) {
+pub(crate) fn exchanges(folder: &Path) -> (usize, Vec<Exchange>) {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -154,16 +154,18 @@ fn bodies(exchange: &Exchange) -> Vec<(Kind, ArmId, &Body)> {
     {
         found.push((kind, ArmId::new(&*exchange.path), body));
     }
+    found.extend(answers(exchange));
+    found
+}
+
+/// What Azure answered.
+pub(crate) fn answers(exchange: &Exchange) -> impl Iterator<Item = (Kind, ArmId, &Body)> {
     let answered = std::iter::once(&exchange.answered)
         .chain(exchange.answered["value"].as_array().into_iter().flatten());
-    for body in answered.filter_map(Value::as_object) {
-        if let Some(id) = body.get("id").and_then(Value::as_str)
-            && let Some(kind) = Kind::of(id)
-        {
-            found.push((kind, ArmId::new(id), body));
-        }
-    }
-    found
+    answered.filter_map(Value::as_object).filter_map(|body| {
+        let id = body.get("id").and_then(Value::as_str)?;
+        Some((Kind::of(id)?, ArmId::new(id), body))
+    })
 }
 
 /// The API descriptions, to ask what is read-only.

@@ -178,13 +178,14 @@ async fn a_machine_that_is_stopped_or_gone_says_so() {
 #[tokio::test]
 async fn a_script_that_takes_too_long_is_not_waited_for() {
     let lab = lab().await;
+    let shown = Shown::default();
     let ran = run(
         &lab.client,
         &lab.machine,
         Shell::Posix,
         "sleep 5",
         Duration::from_secs(1),
-        &Shown::default(),
+        &shown,
     );
     let error = ran.await.unwrap_err();
     assert!(

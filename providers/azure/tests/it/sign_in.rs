@@ -1,6 +1,8 @@
 //! The methods that exchange a pipeline's token: which requests they send and what they say when they fail.
 
 use azure_core::credentials::TokenCredential;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use plimsoll_azure::{Endpoint, sign_in};
 use plimsoll_lab::arm::{ServeOptions, Served, Store, serve};
 use std::sync::{Arc, Mutex};
@@ -133,4 +135,76 @@ async fn a_pipeline_that_gives_no_token_is_named() {
     );
     assert!(error.contains("may this job ask for a token?"), "{error}");
     assert!(!error.contains("job-secret"), "{error}");
+}
+
+/// The certificate's own tool says whether its key signed: not the code under test.
+#[tokio::test]
+async fn a_client_certificate_signs_in_with_an_assertion_that_openssl_accepts() {
+    let tokens = Tokens::new().await;
+    let folder = tokens.folder.path().to_owned();
+    let openssl = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("openssl");
+        command.args(arguments).current_dir(&folder).output()
+    };
+    let made = openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=plimsoll",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+    ]);
+    if made.is_err() {
+        println!("skipped: openssl is missing");
+        return;
+    }
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let both = folder.join("both.pem");
+    std::fs::write(&both, read("cert.pem") + &read("key.pem")).unwrap();
+    let path = ("ARM_CLIENT_CERTIFICATE_PATH", both.to_str().unwrap());
+    let token = tokens.token(&[path]).await.unwrap();
+    assert!(!token.is_empty());
+
+    let both = std::fs::read(&both).unwrap();
+    let client = "22222222-2222-2222-2222-222222222222";
+    let assertion =
+        plimsoll_azure::sign_in::client_assertion(&both, &tokens.endpoint, "tenant", client)
+            .await
+            .unwrap();
+    let (signed, signature) = assertion.rsplit_once('.').unwrap();
+    let decode = |text: &str| BASE64.decode(text).unwrap();
+    let json = |text: &str| serde_json::from_slice::<serde_json::Value>(&decode(text)).unwrap();
+    let (header, claims) = signed.split_once('.').unwrap();
+    assert_eq!(json(header)["alg"], "PS256");
+    let claims = json(claims);
+    assert_eq!(
+        (&claims["iss"], &claims["sub"]),
+        (&client.into(), &client.into())
+    );
+    let audience = format!("{}/tenant/oauth2/v2.0/token", tokens.served.endpoint);
+    assert_eq!(claims["aud"], audience);
+    std::fs::write(folder.join("signed"), signed).unwrap();
+    std::fs::write(folder.join("signature"), decode(signature)).unwrap();
+    let key = openssl(&["x509", "-in", "cert.pem", "-pubkey", "-noout"]).unwrap();
+    std::fs::write(folder.join("public.pem"), key.stdout).unwrap();
+    let checked = openssl(&[
+        "dgst",
+        "-sha256",
+        "-sigopt",
+        "rsa_padding_mode:pss",
+        "-sigopt",
+        "rsa_pss_saltlen:digest",
+        "-verify",
+        "public.pem",
+        "-signature",
+        "signature",
+        "signed",
+    ])
+    .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
 }
