@@ -8,6 +8,7 @@
 mod fuzz;
 mod layers;
 mod oracle;
+mod python;
 mod test;
 mod tools;
 
