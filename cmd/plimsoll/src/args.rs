@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Destroy(DestroyArguments),
     /// Report what moved since the last apply
     Drift,
+    /// Write the configuration of a load balancer that exists, guests included
+    Import(ImportArguments),
     /// Print a saved plan; reads nothing else
     Show(ShowArguments),
     /// Print where each rule's packets arrive inside the guests
@@ -144,6 +146,17 @@ pub(crate) struct DestroyArguments {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The load balancer's id: /subscriptions/…/loadBalancers/NAME
+    #[arg(value_name = "LOAD_BALANCER_ID")]
+    pub(crate) id: String,
+
+    /// Write into this directory instead of standard output
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -250,11 +263,19 @@ Example:
         #[arg(value_name = "FAULT", required = true)]
         fault: Vec<String>,
     },
-    /// Run the lab in the foreground
+    /// Run the lab in the foreground; with --listen, its Resource Manager alone, for any client
     Serve {
         /// The emulator's port on 127.0.0.1; without it, a free one
         #[arg(long)]
         port: Option<u16>,
+
+        /// No guests and no configuration: only Azure Resource Manager, at this address
+        #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "port")]
+        listen: Option<std::net::SocketAddr>,
+
+        /// Where it keeps its documents and certificates (with --listen)
+        #[arg(long, value_name = "DIR", requires = "listen", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
     },
 }
 

@@ -81,8 +81,14 @@ fn seed_guest(
             })
         });
     let virtual_machine = match &guest.connection {
+        // Without an id the machine is found by its network interface, so there has to be one.
         plimsoll_core::model::guest::Connection::RunCommand { virtual_machine } => {
-            virtual_machine.as_ref().map(ToString::to_string)
+            let beside = guest.interfaces.first().map(|nic| &nic.id);
+            let made_up = beside.and_then(|nic| machine_beside(nic, &guest_name(addr)));
+            virtual_machine
+                .as_ref()
+                .map(ToString::to_string)
+                .or(made_up)
         }
         plimsoll_core::model::guest::Connection::Ssh { .. }
         | plimsoll_core::model::guest::Connection::Local => None,
@@ -97,6 +103,13 @@ fn seed_guest(
         network_interfaces: interfaces,
         listen: listen.collect(),
     })
+}
+
+fn machine_beside(interface: &ArmId, name: &str) -> Option<String> {
+    let (scope, _) = interface.as_str().split_once("/providers/")?;
+    Some(format!(
+        "{scope}/providers/Microsoft.Compute/virtualMachines/{name}"
+    ))
 }
 
 /// What a guest is called in the lab: its label, and its key where it has one.

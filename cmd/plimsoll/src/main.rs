@@ -12,6 +12,7 @@ mod inputs;
 mod interrupt;
 mod lab_seed;
 mod pipeline;
+mod run_command;
 mod sources;
 mod who;
 mod world;

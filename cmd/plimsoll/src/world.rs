@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::lab_seed;
+use crate::run_command;
 use crate::view::tell;
 use plimsoll_azure::{Client, ClientSecret, Endpoint, Reader, Writer};
 use plimsoll_core::apply::Progress;
@@ -31,9 +32,9 @@ pub(crate) async fn build(
 ) -> Result<World, Failure> {
     if context.global.lab {
         let lab = seeded_lab(context, configuration).await?;
-        in_lab(&lab)
+        in_lab(&lab, configuration)
     } else {
-        in_azure(&configuration.settings).await
+        in_azure(configuration).await
     }
 }
 
@@ -63,7 +64,7 @@ pub(crate) async fn started_lab(directory: &Path, port: Option<u16>) -> Result<L
         .map_err(|error| Failure::of(&error))
 }
 
-fn in_lab(lab: &Lab) -> Result<World, Failure> {
+fn in_lab(lab: &Lab, configuration: &Configuration) -> Result<World, Failure> {
     let authority = lab.ca_pem().map_err(|error| Failure::of(&error))?;
     let authority = String::from_utf8_lossy(&authority).into_owned();
     let endpoint =
@@ -86,14 +87,22 @@ fn in_lab(lab: &Lab) -> Result<World, Failure> {
         )
         .map_err(|error| error.to_string())
     });
+    let mut guests = Guests::new(Limits::default()).instead(Box::new(enter));
+    // The lab's own way takes milliseconds. The one through its Resource Manager is for trying Run Command itself.
+    if std::env::var_os("PLIMSOLL_LAB_RUN_COMMAND").is_some() {
+        let talk = Arc::new(Talk::default());
+        let transport = run_command::transport(client.clone(), configuration, talk);
+        guests = guests.with_run_command(Box::new(transport));
+    }
     Ok(World {
         read_azure: Reader::new(client.clone(), Arc::new(Talk::default())),
         write_azure: Writer::new(client),
-        guests: Guests::new(Limits::default()).instead(Box::new(enter)),
+        guests,
     })
 }
 
-async fn in_azure(settings: &Settings) -> Result<World, Failure> {
+async fn in_azure(configuration: &Configuration) -> Result<World, Failure> {
+    let settings = &configuration.settings;
     let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let endpoint = endpoint(settings, &read)?;
     // The provider block is nearer than the environment.
@@ -113,10 +122,12 @@ async fn in_azure(settings: &Settings) -> Result<World, Failure> {
                 .next(SIGN_IN)
         })?;
     let client = Client::new(endpoint, credential).map_err(|error| Failure::of(&error))?;
+    let talk = Arc::new(Talk::default());
+    let through_azure = run_command::transport(client.clone(), configuration, talk);
     Ok(World {
         read_azure: Reader::new(client.clone(), Arc::new(Talk::default())),
         write_azure: Writer::new(client),
-        guests: Guests::new(Limits::default()),
+        guests: Guests::new(Limits::default()).with_run_command(Box::new(through_azure)),
     })
 }
 

@@ -7,6 +7,7 @@ mod destroy;
 mod drift;
 mod explain;
 mod fmt;
+mod import;
 mod lab;
 mod map;
 mod plan;
@@ -26,6 +27,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Apply(arguments) => apply::run(context, &arguments).await,
         Command::Destroy(arguments) => destroy::run(context, &arguments).await,
         Command::Drift => drift::run(context).await,
+        Command::Import(arguments) => import::run(context, &arguments).await,
         Command::Show(arguments) => show::run(context, &arguments),
         Command::Map => map::run(context).await,
         Command::Fmt(arguments) => fmt::run(context, &arguments),

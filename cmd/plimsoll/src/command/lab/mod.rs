@@ -5,6 +5,7 @@ mod exec;
 mod life;
 mod probe;
 mod requests;
+mod serve;
 
 use crate::args::LabCommand;
 use crate::context::Context;
@@ -19,7 +20,12 @@ pub(crate) async fn run(context: &Context, command: LabCommand) -> Result<Exit, 
         LabCommand::Down => life::down(context).await,
         LabCommand::Status => life::status(context).await,
         LabCommand::Reset => life::reset(context).await,
-        LabCommand::Serve { port } => life::serve(context, port).await,
+        LabCommand::Serve {
+            listen: Some(listen),
+            dir,
+            ..
+        } => serve::run(context, listen, dir.as_deref()).await,
+        LabCommand::Serve { port, .. } => life::serve(context, port).await,
         LabCommand::Reboot { guest } => life::reboot(context, &guest).await,
         LabCommand::Exec { guest, command } => exec::run(context, &guest, &command).await,
         LabCommand::Probe {

@@ -1,0 +1,114 @@
+//! `import`: from a load balancer that exists to the configuration that says it. Writes nothing to Azure.
+
+use crate::args::ImportArguments;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::view::{say, tell};
+use crate::world;
+use plimsoll_core::apply::ObserveAzure as _;
+use plimsoll_core::config::generate::{Existing, generate};
+use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
+use plimsoll_core::lang::NoFiles;
+use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::{ArmId, ItemKind, NetworkInterface, PublicIp};
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+
+const FILE: &str = "imported.plim.hcl";
+
+pub(crate) async fn run(context: &Context, arguments: &ImportArguments) -> Result<Exit, Failure> {
+    let id = ArmId::new(arguments.id.trim_end_matches('/'));
+    let is_one = id.kind().eq_ignore_ascii_case("loadBalancers") && id.resource_group().is_some();
+    let plain = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let (true, Some(subscription)) = (is_one, id.subscription().filter(plain)) else {
+        return Err(
+            Failure::new(format!("{id} is not the id of a load balancer"))
+                .next("az network lb list --query [].id --output tsv"),
+        );
+    };
+    let world = world::build(context, &no_configuration(subscription)).await?;
+    let azure = &world.read_azure;
+    let load_balancer = here(&id, azure.load_balancer(&id).await)?;
+    let mut public_ips: Vec<PublicIp> = Vec::new();
+    for frontend in load_balancer.of_kind(ItemKind::Frontend) {
+        if let Some(ip) = frontend.text("public_ip").map(ArmId::new)
+            && !public_ips.iter().any(|known| known.id == ip)
+        {
+            public_ips.push(here(&ip, azure.public_ip(&ip).await)?);
+        }
+    }
+    let members = load_balancer.members.values().flatten();
+    let interfaces: BTreeSet<ArmId> = members
+        .filter_map(ArmId::parent)
+        // Those of a scale set are read through the scale set.
+        .filter(|nic| !nic.folded().contains("/virtualmachinescalesets/"))
+        .collect();
+    let mut network_interfaces: Vec<NetworkInterface> = Vec::new();
+    let mut windows = BTreeSet::new();
+    for nic in &interfaces {
+        let found = here(nic, azure.network_interface(nic).await)?;
+        if let Some(machine) = &found.virtual_machine
+            && azure.runs_windows(machine).await == Some(true)
+        {
+            windows.insert(machine.clone());
+        }
+        network_interfaces.push(found);
+    }
+    let text = generate(&Existing {
+        load_balancer,
+        public_ips,
+        network_interfaces,
+        windows,
+    })
+    .map_err(|error| Failure::of(&error))?;
+    match &arguments.out {
+        None => say(&text),
+        Some(directory) => write(context, directory, &text)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Azure's side of the world needs a subscription and nothing else.
+fn no_configuration(subscription: &str) -> Configuration {
+    let text = format!(
+        "plimsoll {{\n  deployment = \"import\"\n}}\nprovider \"azure\" {{\n  subscription_id = {subscription:?}\n}}\n"
+    );
+    let mut sources = SourceSet::default();
+    sources.files.insert("import".into(), text.as_str().into());
+    let (configuration, _) = load(&sources, &Inputs::default(), &NoFiles);
+    configuration.expect("two blocks with plain words in them are a configuration")
+}
+
+fn here<T>(id: &ArmId, observation: Observation<T>) -> Result<T, Failure> {
+    match observation {
+        Observation::Present(found) => Ok(found),
+        Observation::Absent => Err(Failure::new(format!("{id} does not exist"))
+            .next("Look for a typo, and for the right subscription.")),
+        Observation::Unreadable { why } => {
+            Err(Failure::new(format!("{id} cannot be read: {why}")).exiting(Exit::Unread))
+        }
+    }
+}
+
+/// What a person wrote is never written over.
+fn write(context: &Context, directory: &Path, text: &str) -> Result<(), Failure> {
+    let directory = context.path(directory);
+    let path = directory.join(FILE);
+    let written = std::fs::create_dir_all(&directory).and_then(|()| {
+        let mut file = std::fs::File::create_new(&path)?;
+        file.write_all(text.as_bytes())
+    });
+    written.map_err(|error| {
+        Failure::new(format!("cannot write {}", path.display()))
+            .because(&error)
+            .next("Choose another directory, or move that file away.")
+    })?;
+    tell(&format!(
+        "Wrote {}. Next: plimsoll -C {} plan\n",
+        path.display(),
+        crate::context::quoted(&directory.display().to_string())
+    ));
+    Ok(())
+}
