@@ -2,6 +2,12 @@
 //!
 //! `limits [each|written] [SCALE]`: with `for_each`, or every block written out. SCALE 100 is Azure's limits.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark reads the clock and its own memory, and prints"
+)]
+
 use plimsoll_core::config::{Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
 use plimsoll_core::model::guest::{

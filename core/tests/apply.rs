@@ -404,7 +404,7 @@ fn nothing_is_taken_away_while_a_rule_that_reaches_the_guest_cannot_be_read() {
                 .filter(|id| id.name() == "purple")
                 .cloned()
                 .collect::<Vec<_>>(),
-        )
+        );
     });
     let gone = without_rules(&shrunk, &["plain"]);
     let plan = world.plan(&configuration(&gone), Mode::Apply);

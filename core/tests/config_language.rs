@@ -1,6 +1,5 @@
 //! The blocks of the language beside resources: variables, dynamic, lifecycle, moved, removed, import, check, data.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use plimsoll_core::config::{Configuration, Ignore, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;

@@ -4,7 +4,6 @@
     clippy::disallowed_methods,
     reason = "the page is a file, and tests may read and write it"
 )]
-#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use plimsoll_core::reference::reference;
 

@@ -115,9 +115,8 @@ pub(super) fn wrong(span: &Span, label: impl Into<String>) -> Diagnostic {
 
 fn attr(value: &Value, attribute: &Attribute, owner: Option<&ArmId>, span: &Span) -> Outcome<Attr> {
     let name = attribute.name;
-    let as_type = |ty: &Type| {
-        convert(value, ty).map_err(|why| vec![wrong(span, format!("{name}: {why}"))])
-    };
+    let as_type =
+        |ty: &Type| convert(value, ty).map_err(|why| vec![wrong(span, format!("{name}: {why}"))]);
     match attribute.shape {
         Shape::Bool => as_type(&Type::Bool).map(|v| Attr::Bool(v.as_bool() == Some(true))),
         Shape::Int(low, high) => {

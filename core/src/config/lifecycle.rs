@@ -77,7 +77,7 @@ fn ignored(block: &Block<'_>, known: &[&str], problems: &mut Vec<Diagnostic>) ->
         }
     };
     let mut names = std::collections::BTreeSet::new();
-    for item in items.iter() {
+    for item in items {
         let Expression::Variable(name) = item else {
             problems.push(wrong("an attribute is named without quotes"));
             continue;

@@ -110,7 +110,7 @@ fn settings<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) ->
     if let Some(block) = &evaluator.module.plimsoll {
         block.expect_attributes(&["required_version", "deployment"], problems);
         block.expect_blocks(&["backend"], problems);
-        if let Some(deployment) = string(&block, "deployment", &place, problems) {
+        if let Some(deployment) = string(block, "deployment", &place, problems) {
             if !is_deployment(&deployment)
                 && let Some(written) = block.attribute("deployment")
             {
@@ -122,10 +122,10 @@ fn settings<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) ->
             }
             settings.deployment = deployment;
         }
-        if let Some(required) = string(&block, "required_version", &place, problems) {
-            required_version(&block, &required, problems);
+        if let Some(required) = string(block, "required_version", &place, problems) {
+            required_version(block, &required, problems);
         }
-        backend(&block, &mut settings, &place, problems);
+        backend(block, &mut settings, &place, problems);
     }
     if let Some(block) = &evaluator.module.provider {
         block.expect_attributes(&["subscription_id", "tenant_id", "endpoint"], problems);
@@ -137,8 +137,8 @@ fn settings<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) ->
                 None
             }
         };
-        settings.tenant_id = string(&block, "tenant_id", &place, problems);
-        settings.endpoint = string(&block, "endpoint", &place, problems);
+        settings.tenant_id = string(block, "tenant_id", &place, problems);
+        settings.endpoint = string(block, "endpoint", &place, problems);
     }
     Some(settings)
 }

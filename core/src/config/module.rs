@@ -89,7 +89,7 @@ fn place<'a>(module: &mut Module<'a>, block: Block<'a>, problems: &mut Vec<Diagn
     let table = match block.kind() {
         "plimsoll" => return single(&mut module.plimsoll, block, &[], problems),
         "provider" => return single(&mut module.provider, block, &["azure"], problems),
-        "locals" => return locals(module, block, problems),
+        "locals" => return locals(module, &block, problems),
         "accept" => return module.acceptances.push(block),
         "variable" => &mut module.variables,
         "output" => &mut module.outputs,
@@ -193,7 +193,7 @@ fn single<'a>(
     }
 }
 
-fn locals<'a>(module: &mut Module<'a>, block: Block<'a>, problems: &mut Vec<Diagnostic>) {
+fn locals<'a>(module: &mut Module<'a>, block: &Block<'a>, problems: &mut Vec<Diagnostic>) {
     if !block.expect_labels(&[], problems) {
         return;
     }

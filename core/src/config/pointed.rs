@@ -46,7 +46,7 @@ impl std::fmt::Display for Pointed {
 }
 
 pub(super) fn pointed(written: &Written<'_>) -> Result<Pointed, Diagnostic> {
-    of_expression(written.value(), written.file, written.value_span())
+    of_expression(written.value(), written.file, &written.value_span())
 }
 
 /// `[ADDRESS, …]`
@@ -57,9 +57,9 @@ pub(super) fn pointed_list(written: &Written<'_>) -> Result<Vec<(Pointed, Span)>
         ]);
     };
     let (mut all, mut problems) = (Vec::new(), Vec::new());
-    for item in items.iter() {
+    for item in items {
         let span = crate::lang::span_of(item, written.file);
-        match of_expression(item, written.file, span.clone()) {
+        match of_expression(item, written.file, &span) {
             Ok(pointed) => all.push((pointed, span)),
             Err(found) => problems.push(found),
         }
@@ -78,7 +78,7 @@ fn not_an_address(span: Span) -> Diagnostic {
 fn of_expression(
     expression: &Expression,
     file: &Arc<str>,
-    span: Span,
+    span: &Span,
 ) -> Result<Pointed, Diagnostic> {
     let wrong = || {
         not_an_address(span.clone())

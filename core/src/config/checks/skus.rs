@@ -69,7 +69,7 @@ pub(super) fn check(balancer: &Balancer<'_>, desired: &Desired, found: &mut Vec<
                         format!("a {other} public IP address"),
                     )
                     .at(span.clone(), format!("a {sku} load balancer"))
-                    .at(public.span.clone(), format!("{other}"))
+                    .at(public.span.clone(), other.to_string())
                     .note("Azure refuses it (PublicIPAndLBSkuDoNotMatch)")
                     .help("give both the same sku; left out, it is Standard"),
             );
