@@ -25,7 +25,7 @@ compact() {
   sed -e '/^# /s/ on [A-Z][a-z][a-z] [A-Z][a-z][a-z] .*$//' -e '/^# Completed/d' \
     -e '/^:/s/\[[0-9]*:[0-9]*\]/[0:0]/' -e 's/ valid_lft .*$//' \
     -e 's/"handle": [0-9]*, //g' -e 's/"packets": [0-9]*, "bytes": [0-9]*/"packets": 0, "bytes": 0/g' \
-    -e 's/,pid=[0-9]*,fd=[0-9]*//g' -e 's/^\([a-z]* *[A-Z]* *\)[0-9]* *[0-9]* /\10 0 /'
+    -e 's/,pid=[0-9]*,fd=[0-9]*//g' -e 's/^\([a-z][a-z]* *[A-Z][A-Z]* *\)[0-9][0-9]* *[0-9][0-9]* /\10 0 /'
 }
 file_section() {
   if [ -e "$2" ]; then

@@ -179,6 +179,21 @@ mod tests {
         assert_eq!(unpack(&parts), Err(PartError::Digest));
     }
 
+    /// What ticks goes, and what stands in a file stays.
+    #[test]
+    fn compact_answers_keep_what_is_read() {
+        let functions = super::super::script::facts_functions();
+        let text = "ip -4 addr replace 65.52.0.1/32 dev lo || status=1 # plimsoll: address 65.52.0.1\n\
+                    tcp   LISTEN 3      128    0.0.0.0:80 0.0.0.0:* users:((\"a\",pid=7,fd=3))\n\
+                    :INPUT DROP [12:345]\n";
+        let script = format!("{functions}\ncompact <<'X'\n{text}X\n");
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let wanted = "ip -4 addr replace 65.52.0.1/32 dev lo || status=1 # plimsoll: address 65.52.0.1\n\
+                      tcp   LISTEN 0 0    0.0.0.0:80 0.0.0.0:* users:((\"a\"))\n\
+                      :INPUT DROP [0:0]\n";
+        assert_eq!(String::from_utf8_lossy(&output.stdout), wanted);
+    }
+
     proptest::proptest! {
         #[test]
         fn never_panics(text in "(plimsoll-part 1 (gzip|plain) 0 [0-9]{1,25} [0-9]{1,4} [0-9a-f]{0,64}\n)?\\PC*(\nplimsoll-part-end)?") {
