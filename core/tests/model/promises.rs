@@ -128,7 +128,6 @@ pub fn check_writes(
                 {
                     return Err(format!("{what:?} took a listener: {path:?}"));
                 }
-                Some(_) => {}
                 None if setup.rules.contains_key(path.rule.as_str())
                     && !edited
                     && !path.is_ready() =>
@@ -137,7 +136,7 @@ pub fn check_writes(
                         "{what:?} sends to a member that is not ready: {path:?}"
                     ));
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         earlier = paths;
