@@ -1,10 +1,10 @@
 //! The thinking half of plimsoll. Nothing here reads a file, a clock, the environment or the network.
 
-pub mod config;
-pub mod model;
-pub mod lang;
-pub mod plan;
 pub mod apply;
-pub mod state;
+pub mod config;
 pub mod explain;
+pub mod lang;
+pub mod model;
+pub mod plan;
 pub mod reference;
+pub mod state;

@@ -1,6 +1,5 @@
 //! The blocks of the language beside resources: variables, dynamic, lifecycle, moved, removed, import, check, data.
 
-
 use plimsoll_core::config::{Configuration, Ignore, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
 use plimsoll_core::model::{Attr, Diagnostic, ItemKind};
@@ -393,8 +392,18 @@ load_balancer "web" {{
 "#
     );
     let configuration = good(&text);
-    let lb = configuration.desired.load_balancers.values().next().unwrap();
+    let lb = configuration
+        .desired
+        .load_balancers
+        .values()
+        .next()
+        .unwrap();
     let frontend = lb.item(ItemKind::Rule, "b").unwrap().attributes["frontend"].clone();
-    assert!(frontend.as_text().unwrap().ends_with("/frontendIPConfigurations/b"));
+    assert!(
+        frontend
+            .as_text()
+            .unwrap()
+            .ends_with("/frontendIPConfigurations/b")
+    );
     assert!(!bad(&text.replace("frontend.f[each.key]", "frontend.f[each.value]")).is_empty());
 }

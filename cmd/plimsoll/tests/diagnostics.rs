@@ -107,9 +107,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("PL0004", "variable files are given on the command line"),
     ("PL0005", "variable files are given on the command line"),
     ("PL0006", "variable files are given on the command line"),
-    ("PL0011", "a configuration says PL0104 of names; this is the bare language's"),
-    ("PL0027", "attributes say PL0107 of types; this is the bare language's"),
-    ("PL0110", "nothing that is planned depends on what Azure answers"),
+    (
+        "PL0011",
+        "a configuration says PL0104 of names; this is the bare language's",
+    ),
+    (
+        "PL0027",
+        "attributes say PL0107 of types; this is the bare language's",
+    ),
+    (
+        "PL0110",
+        "nothing that is planned depends on what Azure answers",
+    ),
     ("PL0115", "cmd finds it first, as PL0001"),
     ("PL0200", "variable files are given on the command line"),
 ];

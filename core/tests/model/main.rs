@@ -15,7 +15,10 @@ mod play;
 mod promises;
 mod scenario;
 mod tape;
-#[expect(dead_code, reason = "it grew out of the world of tests/apply.rs, which uses the rest")]
+#[expect(
+    dead_code,
+    reason = "it grew out of the world of tests/apply.rs, which uses the rest"
+)]
 mod world;
 
 use play::play;

@@ -165,7 +165,8 @@ fn recorded_documents_come_back_as_they_were_loaded() {
                 // A recorded document may have been caught while it changed; loaded ones are done. A document of an
                 // older api-version gains the defaults that a newer one shows.
                 differences.retain(|difference| {
-                    !difference.contains("/provisioningState") && !difference.contains(": Azure has none")
+                    !difference.contains("/provisioningState")
+                        && !difference.contains(": Azure has none")
                 });
                 assert!(
                     differences.is_empty(),
