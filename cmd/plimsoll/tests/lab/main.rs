@@ -1,5 +1,9 @@
 //! The binary in the lab, with real packets: what the README promises.
-#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop at once, and says what it skips"
+)]
 
 /// Ten changes in one PUT, a removal under load, a lost state.
 mod changes;

@@ -28,7 +28,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -133,7 +133,7 @@ impl Folder {
             .arg(self.path())
             .args(arguments)
             .output();
-        Answer::of(output.expect("the program starts"))
+        Answer::of(&output.expect("the program starts"))
     }
 
     /// Runs `plimsoll -C FOLDER …`, with these variables.
@@ -144,7 +144,7 @@ impl Folder {
             .arg(self.path())
             .args(arguments)
             .envs(environment.iter().copied());
-        Answer::of(command.output().expect("the program starts"))
+        Answer::of(&command.output().expect("the program starts"))
     }
 
     pub fn apply(&self) -> Answer {
