@@ -263,7 +263,7 @@ Example:
         #[arg(value_name = "FAULT", required = true)]
         fault: Vec<String>,
     },
-    /// Run the lab in the foreground; with --listen, its Resource Manager alone, for any client
+    /// Run the lab in the foreground; with --listen, only its Resource Manager
     Serve {
         /// The emulator's port on 127.0.0.1; without it, a free one
         #[arg(long)]

@@ -236,7 +236,15 @@ pub(super) fn id(
         Target::Foreign => "an id: \"/subscriptions/…\"".to_owned(),
     };
     let Some(found) = found else {
-        return Err(vec![wrong(span, format!("{name} takes {needs}"))]);
+        // A block with for_each stands for all of its instances.
+        let keys = value
+            .entries()
+            .filter(|all| all.values().any(|one| one.reference().is_some()));
+        return Err(vec![match keys.and_then(|all| all.keys().next()) {
+            Some(key) => wrong(span, "this is all instances of a block with for_each")
+                .help(format!("choose one: [{key:?}]")),
+            None => wrong(span, format!("{name} takes {needs}")),
+        }]);
     };
     if !expected.is_empty() && !found.kind().eq_ignore_ascii_case(expected) {
         let what = value
