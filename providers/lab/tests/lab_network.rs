@@ -23,6 +23,8 @@ mod appliance {
     pub(super) fn load_appliance(session: &Session) {
         let balancer = session.id("loadBalancers", "appliance");
         let child = |collection: &str, name: &str| json!({ "id": format!("{balancer}/{collection}/{name}") });
+        // Azure gives a frontend a private address only in a subnet.
+        let subnet = |name: &str| json!({ "id": format!("{}/subnets/{name}", session.id("virtualNetworks", "front")) });
         let rule = |name: &str, pool: &str, protocol: &str, frontend: u16, backend: u16| {
             json!({ "name": name, "properties": {
             "frontendIPConfiguration": child("frontendIPConfigurations", name),
@@ -32,8 +34,8 @@ mod appliance {
         let document = json!({ "id": &balancer, "name": "appliance", "type": "Microsoft.Network/loadBalancers",
         "location": "westeurope", "sku": { "name": "Standard" }, "properties": {
             "frontendIPConfigurations": [
-                { "name": "ha", "properties": { "privateIPAddress": "10.0.0.100", "privateIPAllocationMethod": "Static" } },
-                { "name": "six", "properties": { "privateIPAddress": "fd00:f1::1", "privateIPAllocationMethod": "Static", "privateIPAddressVersion": "IPv6" } },
+                { "name": "ha", "properties": { "subnet": subnet("four"), "privateIPAddress": "10.0.0.100", "privateIPAllocationMethod": "Static" } },
+                { "name": "six", "properties": { "subnet": subnet("six"), "privateIPAddress": "fd00:f1::1", "privateIPAllocationMethod": "Static", "privateIPAddressVersion": "IPv6" } },
             ],
             "backendAddressPools": [{ "name": "second", "properties": {} }, { "name": "six", "properties": {} }],
             "loadBalancingRules": [rule("ha", "second", "All", 0, 0), rule("six", "six", "Tcp", 80, 8080)] } });
