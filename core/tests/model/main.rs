@@ -75,7 +75,7 @@ fn steps() -> usize {
 }
 
 #[test]
-#[ignore = "seed 40: a NIC that joins a pool ahead of the main write is sent what the old rules of that pool still send"]
+#[ignore = "finds two open gaps: seed 8 (a pool goes while a NIC is in it) and seed 40 (a NIC that joins ahead of the main write is sent what the old rules of its pool still send)"]
 fn promises_hold_in_the_scenarios_that_everyone_runs() {
     explore(
         from_environment("PLIMSOLL_MODEL_SEED").unwrap_or(1),
@@ -84,7 +84,7 @@ fn promises_hold_in_the_scenarios_that_everyone_runs() {
 }
 
 #[test]
-#[ignore = "seed 40: a NIC that joins a pool ahead of the main write is sent what the old rules of that pool still send"]
+#[ignore = "finds two open gaps: seed 8 (a pool goes while a NIC is in it) and seed 40 (a NIC that joins ahead of the main write is sent what the old rules of its pool still send)"]
 fn promises_hold_in_scenarios_that_nobody_ran_before() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = now.map_or(0, |since| {
