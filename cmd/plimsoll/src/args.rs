@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Print where each rule's packets arrive inside the guests
     Map,
+    /// Follow the packets for one destination and name where they are dropped
+    Trace(TraceArguments),
     /// Rewrite the configuration in the canonical format
     Fmt(FmtArguments),
     /// Explain a finding or diagnostic by its code
@@ -164,6 +166,25 @@ pub(crate) struct ShowArguments {
     /// A plan saved by `plan --out`
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub(crate) plan: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll trace 65.52.0.1:80
+  plimsoll trace 65.52.0.2:53/udp
+  plimsoll trace '[2001:db8::1]:443'
+  plimsoll trace 65.52.0.1:80 --desired    as it will be once the configuration is applied
+
+Exit codes: 0 every member that should serve does, 2 it does not serve, 3 something could not be read")]
+pub(crate) struct TraceArguments {
+    /// For example 65.52.0.1:80, 65.52.0.2:53/udp or [2001:db8::1]:80
+    #[arg(value_name = "IP:PORT[/PROTOCOL]")]
+    pub(crate) destination: String,
+
+    /// Trace the configuration as if it were applied, with the listeners that are there now
+    #[arg(long)]
+    pub(crate) desired: bool,
 }
 
 #[derive(Clone, Debug, Args)]

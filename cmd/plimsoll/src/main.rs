@@ -7,6 +7,7 @@ mod failure;
 
 mod clock;
 mod context;
+mod destination;
 mod files;
 mod inputs;
 mod interrupt;

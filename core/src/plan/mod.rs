@@ -16,6 +16,7 @@ mod question;
 mod stages;
 mod steps;
 pub mod title;
+mod trace;
 mod traffic;
 mod types;
 mod wanted;
@@ -23,5 +24,9 @@ mod wanted;
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
 pub use question::{Question, plan};
+pub use trace::{
+    Basis, Destination, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, NotADestination,
+    Route, Trace, TraceQuestion, trace,
+};
 pub use types::*;
 pub use wanted::{Wanted, needed};

@@ -13,6 +13,7 @@ mod map;
 mod plan;
 mod saved;
 mod show;
+mod trace;
 mod validate;
 
 use crate::args::Command;
@@ -30,6 +31,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Import(arguments) => import::run(context, &arguments).await,
         Command::Show(arguments) => show::run(context, &arguments),
         Command::Map => map::run(context).await,
+        Command::Trace(arguments) => trace::run(context, &arguments).await,
         Command::Fmt(arguments) => fmt::run(context, &arguments),
         Command::Explain(arguments) => explain::run(context, &arguments),
         Command::Lab(command) => lab::run(context, command).await,

@@ -16,8 +16,8 @@ mod shown;
 pub(crate) use look::{Look, Terminal, decide};
 pub(crate) use screen::{say, tell};
 pub(crate) use shown::{
-    Applying, Ending, LabAccess, LabGuest, LabStatus, PlanShown, Probe, Reformatted, Told, Valid,
-    View,
+    Applying, Ending, LabAccess, LabGuest, LabStatus, PlanShown, Probe, Reformatted, Told,
+    TraceShown, Valid, View,
 };
 pub(crate) use words::tame;
 

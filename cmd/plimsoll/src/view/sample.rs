@@ -2,6 +2,7 @@
 
 use crate::view::Told;
 use plimsoll_core::apply::Event;
+use plimsoll_core::config::GuestMode;
 use plimsoll_core::model::guest::{EntryKey, EntryState};
 use plimsoll_core::model::{
     Addr, ArmId, Attr, FieldDiff, ItemKind, Kind, Protocol, Severity, Where, digest_of,
@@ -10,6 +11,9 @@ use plimsoll_core::plan::{
     Action, Change, Drift, DriftKind, Edge, Effect, EntryChange, Finding, ForeignItem, ItemChange,
     MapDestination, MapRow, MembershipChange, Mode, PLAN_FORMAT, PLAN_VERSION, Phase, Plan, Reads,
     Step, StepAction, StepId, Traffic,
+};
+use plimsoll_core::plan::{
+    Basis, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, Route, Trace,
 };
 use serde_json::json;
 
@@ -463,4 +467,89 @@ pub(crate) fn events() -> Vec<Event> {
 
 pub(crate) fn told() -> Told {
     Told::default()
+}
+
+/// Two members, of which one lacks the address and one is as it should be.
+pub(crate) fn trace() -> Trace {
+    let hop = |kind, state, what: &str, fix| Hop {
+        kind,
+        state,
+        what: what.to_owned(),
+        notes: vec![],
+        fix,
+    };
+    let member = |name: &str, own: &str, address: Hop, verdict| MemberTrace {
+        name: name.to_owned(),
+        guest: Some(guest(name)),
+        hops: vec![
+            hop(
+                HopKind::Pool,
+                HopState::Passes,
+                &format!("member by {name}-nic/ipconfig1"),
+                None,
+            ),
+            hop(
+                HopKind::Probe,
+                HopState::Passes,
+                &format!("{own}:8080/healthz: nginx listens"),
+                None,
+            ),
+            address,
+            hop(
+                HopKind::Firewall,
+                HopState::Passes,
+                "ufw: allow tcp 80",
+                None,
+            ),
+            hop(
+                HopKind::Listener,
+                HopState::Passes,
+                "nginx on 65.52.0.1:80",
+                None,
+            ),
+        ],
+        verdict,
+        receives: true,
+    };
+    let missing = hop(
+        HopKind::Address,
+        HopState::Broken,
+        "65.52.0.1 is missing",
+        Some(Fix::Apply {
+            guest: guest("vm2"),
+        }),
+    );
+    let held = hop(
+        HopKind::Address,
+        HopState::Passes,
+        "65.52.0.1/32 on lo",
+        None,
+    );
+    Trace {
+        destination: "65.52.0.1:80".parse().expect("a destination"),
+        basis: Basis::Observed,
+        routes: vec![Route {
+            load_balancer: ArmId::new("/x"),
+            addr: Some(balancer()),
+            frontend: "green".to_owned(),
+            rule: "green".to_owned(),
+            inbound_nat: false,
+            floating_ip: true,
+            pools: vec!["vms".to_owned()],
+            mode: GuestMode::Loopback,
+            members: vec![
+                member("vm1", "10.0.0.11", held, MemberVerdict::Serves),
+                member(
+                    "vm2",
+                    "10.0.0.12",
+                    missing,
+                    MemberVerdict::Broken {
+                        at: HopKind::Address,
+                    },
+                ),
+            ],
+        }],
+        near: vec![],
+        unread: vec![],
+    }
 }

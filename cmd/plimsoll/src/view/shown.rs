@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use plimsoll_core::apply::Event;
 use plimsoll_core::model::Diagnostic;
-use plimsoll_core::plan::{MapRow, Plan};
+use plimsoll_core::plan::{MapRow, Plan, Trace};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ pub(crate) trait View: Send + Sync {
     fn proposal(&self, shown: &PlanShown<'_>);
     fn drift(&self, shown: &PlanShown<'_>);
     fn map(&self, rows: &[MapRow], told: &Told);
+    fn trace(&self, shown: &TraceShown<'_>);
     fn reformatted(&self, files: &[Reformatted], check: bool);
     fn explained(&self, pages: &[(&str, &str, &str)]);
 
@@ -75,6 +76,15 @@ pub(crate) struct PlanShown<'a> {
     pub(crate) took: Option<Duration>,
     /// What to do next and the command for it.
     pub(crate) next: &'a [(String, String)],
+}
+
+/// A trace, and the command that applies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceShown<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) told: &'a Told,
+    /// `plimsoll apply`, as this call would say it.
+    pub(crate) apply: &'a str,
 }
 
 /// How an apply ended.

@@ -16,3 +16,5 @@ mod refusals;
 /// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
 mod ssh;
 mod support;
+/// What `trace` says, held against packets.
+mod trace;

@@ -2,19 +2,25 @@
 
 use super::{failed, lab};
 use crate::context::Context;
+use crate::destination;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::Probe;
+use plimsoll_core::model::Protocol as Asked;
 use plimsoll_lab::agent::ProbeOrder;
 use plimsoll_lab::seed::Protocol;
-use std::net::SocketAddr;
 
 pub(super) async fn run(
     context: &Context,
     destination: &str,
     number: u32,
 ) -> Result<Exit, Failure> {
-    let (address, protocol) = parse(destination)?;
+    let asked = destination::parse(destination, "lab probe")?;
+    let address = asked.socket;
+    let protocol = match asked.protocol {
+        Asked::Udp => Protocol::Udp,
+        Asked::Tcp | Asked::All => Protocol::Tcp,
+    };
     let order = ProbeOrder {
         protocol,
         count: number,
@@ -30,46 +36,6 @@ pub(super) async fn run(
             error: answer.error,
         })
         .collect();
-    context
-        .view
-        .probes(&format!("{address}/{}", protocol.as_str()), &probes);
+    context.view.probes(&asked.to_string(), &probes);
     Ok(Exit::Different.when(!probes.iter().all(|probe| probe.ok)))
-}
-
-fn parse(text: &str) -> Result<(SocketAddr, Protocol), Failure> {
-    let wrong = |what: String| {
-        Failure::new(what)
-            .next("Write an address and a port, and /udp where it is not TCP:")
-            .next("  plimsoll lab probe 65.52.0.1:80")
-            .next("  plimsoll lab probe '[2001:db8::1]:53/udp'")
-    };
-    let (place, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = match protocol.to_ascii_lowercase().as_str() {
-        "tcp" => Protocol::Tcp,
-        "udp" => Protocol::Udp,
-        _ => return Err(wrong(format!("{protocol:?} is neither tcp nor udp"))),
-    };
-    let address = place
-        .parse()
-        .map_err(|_| wrong(format!("{place:?} is not an address with a port")))?;
-    Ok((address, protocol))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn destinations() {
-        let shown = |text: &str| {
-            let (address, protocol) = parse(text).unwrap();
-            format!("{address}/{}", protocol.as_str())
-        };
-        assert_eq!(shown("65.52.0.1:80"), "65.52.0.1:80/tcp");
-        assert_eq!(shown("65.52.0.2:53/UDP"), "65.52.0.2:53/udp");
-        assert_eq!(shown("[fd00::1]:80/tcp"), "[fd00::1]:80/tcp");
-        for text in ["65.52.0.1", "65.52.0.1:80/icmp", "web:80", "fd00::1:80", ""] {
-            assert!(parse(text).is_err(), "{text}");
-        }
-    }
 }

@@ -9,9 +9,12 @@ mod fmt;
 mod lab;
 mod map;
 mod plan;
+mod trace;
 
 use super::diagnostic;
-use super::shown::{Applying, LabStatus, PlanShown, Probe, Reformatted, Told, Valid, View};
+use super::shown::{
+    Applying, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
+};
 use super::{Terminal, say, tell, words};
 use crate::failure::Failure;
 use page::{Ink, Line, Page};
@@ -86,6 +89,11 @@ impl View for Human {
     fn map(&self, rows: &[MapRow], told: &Told) {
         self.warn(told);
         self.say(&map::page(rows));
+    }
+
+    fn trace(&self, shown: &TraceShown<'_>) {
+        self.warn(shown.told);
+        self.say(&trace::page(shown, self.terminal.out));
     }
 
     fn reformatted(&self, files: &[Reformatted], check: bool) {

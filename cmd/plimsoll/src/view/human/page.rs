@@ -200,7 +200,13 @@ impl Page {
 
     pub(crate) fn text(&self, look: Look) -> String {
         let mut out = String::new();
-        for line in &self.lines {
+        let filled = |line: &Line| line.width() > 0;
+        let end = self
+            .lines
+            .iter()
+            .rposition(filled)
+            .map_or(0, |last| last + 1);
+        for line in &self.lines[..end] {
             line.render(look, &mut out);
         }
         out

@@ -1,7 +1,7 @@
-use super::{drift, failure, fmt, lab, map, plan};
+use super::{drift, failure, fmt, lab, map, plan, trace};
 use crate::failure::Failure;
 use crate::view::golden::assert_golden;
-use crate::view::shown::{PlanShown, Probe, Reformatted};
+use crate::view::shown::{PlanShown, Probe, Reformatted, TraceShown};
 use crate::view::{Look, sample};
 use plimsoll_core::plan::Plan;
 use std::time::Duration;
@@ -159,4 +159,33 @@ fn a_format_difference() {
         diff: true,
     };
     assert_golden("fmt-diff.txt", &fmt::text(&[file], false, Look::plain(100)));
+}
+
+#[test]
+fn a_trace_side_by_side_and_one_below_the_other() {
+    let told = sample::told();
+    let text = |trace: &plimsoll_core::plan::Trace, width| {
+        let shown = TraceShown {
+            trace,
+            told: &told,
+            apply: "plimsoll apply",
+        };
+        let look = Look::plain(width);
+        trace::page(&shown, look).text(look)
+    };
+    let two = sample::trace();
+    assert_golden("trace.txt", &text(&two, 120));
+    assert_golden("trace-60.txt", &text(&two, 60));
+    let mut many = two.clone();
+    let template = two.routes[0].members.clone();
+    many.routes[0].members = (0..500)
+        .flat_map(|n| {
+            let renamed = |m: &plimsoll_core::plan::MemberTrace| plimsoll_core::plan::MemberTrace {
+                name: format!("{}-{n}", m.name),
+                ..m.clone()
+            };
+            template.iter().map(renamed).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_golden("trace-1000.txt", &text(&many, 120));
 }

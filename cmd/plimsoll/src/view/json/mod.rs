@@ -6,7 +6,9 @@ mod diagnostic;
 mod plan;
 
 use super::say;
-use super::shown::{Applying, LabStatus, PlanShown, Probe, Reformatted, Told, Valid, View};
+use super::shown::{
+    Applying, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
+};
 use crate::failure::Failure;
 use plimsoll_core::plan::{MapRow, Plan};
 use serde::Serialize;
@@ -103,6 +105,13 @@ impl View for Json {
             "map",
             json!({ "rules": plan::map_rows(rows) }),
         )));
+    }
+
+    fn trace(&self, shown: &TraceShown<'_>) {
+        let mut body = json!(shown.trace);
+        body["serves"] = json!(shown.trace.serves());
+        body["complete"] = json!(shown.trace.is_complete());
+        say(&pretty(&document("trace", body)));
     }
 
     fn reformatted(&self, files: &[Reformatted], check: bool) {
