@@ -35,6 +35,7 @@ fn facts(own: &str) -> GuestFacts {
             address("lo", "127.0.0.1/8"),
             address("eth0", &format!("{own}/16")),
         ],
+        interfaces: Vec::new(),
         firewall: Firewall {
             kind: FirewallKind::Nftables,
             active: true,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod guests;
 mod world;
 
 use plimsoll_core::model::Protocol;

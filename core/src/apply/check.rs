@@ -202,7 +202,7 @@ fn guest_moved(step: &GuestStep, now: &Observed) -> Option<Moved> {
 /// Whether the entry is neither as before nor as after. What is released may stay open for another reason, so only the
 /// claims count then.
 fn touch_moved(touch: &Touch, facts: &GuestFacts, released: bool) -> Option<String> {
-    if matches!(touch.key.destination(), Where::AfterApply(_)) {
+    if matches!(touch.key.destination(), Some(Where::AfterApply(_))) {
         return None;
     }
     let now = facts.state_of(&touch.key);

@@ -61,8 +61,8 @@ impl Known {
 
     fn resolve(&self, key: &EntryKey) -> Result<EntryKey, String> {
         match key.destination() {
-            Where::Known(_) => Ok(key.clone()),
-            Where::AfterApply(id) => match self.addresses.get(id) {
+            None | Some(Where::Known(_)) => Ok(key.clone()),
+            Some(Where::AfterApply(id)) => match self.addresses.get(id) {
                 Some(address) => Ok(key.resolved(*address)),
                 None => Err(format!(
                     "Azure has not told the address of {} yet",

@@ -6,7 +6,7 @@ use super::load_balancer::LoadBalancerPlan;
 use super::needs::Service;
 use super::title;
 use super::{Action, Drift, DriftKind};
-use crate::model::guest::{EntryKey, EntryState, GuestFacts, Packet, Verdict};
+use crate::model::guest::{EntryKey, EntryState, GuestFacts, IpFamily, Packet, Verdict};
 use crate::model::item::diff;
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, LoadBalancer, Protocol, Severity, Where, digest_of};
@@ -199,7 +199,8 @@ fn entry(
         ));
     }
     let what = match key {
-        EntryKey::Address(_) => format!("{words} is missing on lo"),
+        EntryKey::Address(_) => format!("{words} is missing on {}", facts.loopback_name()),
+        EntryKey::WeakHost(_) => format!("{words} is off"),
         EntryKey::Firewall(_) => format!("{words}{} is closed", destination_words(key)),
     };
     let mut missing = new(addr, Severity::Error, DriftKind::Changed, what);
@@ -212,7 +213,7 @@ fn entry(
 
 fn destination_words(key: &EntryKey) -> String {
     match key {
-        EntryKey::Address(_) => String::new(),
+        EntryKey::Address(_) | EntryKey::WeakHost(_) => String::new(),
         EntryKey::Firewall(opening) => match opening.destination.known() {
             Some(address) => format!(" to {address}"),
             None => String::new(),
@@ -225,7 +226,7 @@ fn destination_words(key: &EntryKey) -> String {
 fn impact(addr: &Addr, key: &EntryKey, facts: &GuestFacts, plan: &GuestPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for service in &plan.needs.services {
-        let same_destination = service.destination == *key.destination();
+        let same_destination = key.destination() == Some(&service.destination);
         let carries = match key {
             EntryKey::Address(_) => same_destination && service.floating,
             EntryKey::Firewall(opening) if opening.source.is_some() => {
@@ -233,6 +234,11 @@ fn impact(addr: &Addr, key: &EntryKey, facts: &GuestFacts, plan: &GuestPlan) -> 
                     Where::Known(p.destination) == opening.destination
                         && Some(p.port) == opening.port
                 })
+            }
+            EntryKey::WeakHost(setting) => {
+                let address = service.destination.known();
+                service.needs_address()
+                    && address.is_some_and(|a| IpFamily::of(a) == setting.on.family())
             }
             EntryKey::Firewall(opening) => {
                 same_destination

@@ -162,16 +162,16 @@ fn wrong_prefixes(seen: &Seen<'_>) -> Vec<Finding> {
     let wanted: BTreeSet<IpAddr> = seen
         .services
         .iter()
-        .filter(|s| s.floating && s.mode == GuestMode::Loopback)
+        .filter(|s| s.needs_address())
         .filter_map(|s| s.destination.known())
         .collect();
     seen.facts
         .addresses
         .iter()
         .filter(|a| wanted.contains(&a.address.addr()))
-        .filter(|a| a.interface == "lo" && a.address.prefix_len() != a.address.max_prefix_len())
+        .filter(|a| seen.facts.is_loopback(&a.interface) && a.address.prefix_len() != a.address.max_prefix_len())
         .map(|a| {
-            finding(seen.addr, &codes::WRONG_NETMASK, format!("{} on lo has the wrong netmask", a.address)).note(
+            finding(seen.addr, &codes::WRONG_NETMASK, format!("{} on {} has the wrong netmask", a.address, a.interface)).note(
                 format!(
                     "every address of {} counts as this guest itself, so it cannot reach them; it should be /{}",
                     a.address.trunc(),
@@ -183,7 +183,7 @@ fn wrong_prefixes(seen: &Seen<'_>) -> Vec<Finding> {
 }
 
 fn not_persistent(guest: &GuestPlan, facts: &GuestFacts) -> Option<Finding> {
-    (facts.init != "systemd" && !guest.ensure.is_empty()).then(|| {
+    (!facts.keeps_settings() && !guest.ensure.is_empty()).then(|| {
         finding(
             &guest.addr,
             &codes::NOT_SYSTEMD,
@@ -197,7 +197,7 @@ fn not_persistent(guest: &GuestPlan, facts: &GuestFacts) -> Option<Finding> {
 fn denied(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
     let openings = guest.needs.entries.keys().filter_map(|key| match key {
         EntryKey::Firewall(opening) => Some(opening),
-        EntryKey::Address(_) => None,
+        EntryKey::Address(_) | EntryKey::WeakHost(_) => None,
     });
     refused(&guest.addr, openings, &facts.firewall)
 }
@@ -291,6 +291,7 @@ mod tests {
             boot_id: "1".to_owned(),
             init: "systemd".to_owned(),
             addresses: Vec::new(),
+            interfaces: Vec::new(),
             firewall: Firewall::none(),
             listeners: Vec::new(),
             survives: BTreeSet::new(),

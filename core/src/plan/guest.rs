@@ -106,7 +106,7 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
         let note = format!("its NIC belongs to {heir} now, which keeps what it holds");
         return forgotten(addr, reference, note);
     }
-    let membership = membership(addr, declared, recorded_interfaces, around);
+    let membership = membership(reference, declared, recorded_interfaces, around);
     let wanted = around.rules.demanded(&membership.after);
     let pools_of = |members: &[Member]| {
         members
@@ -344,11 +344,12 @@ fn of(all: &[Reach], members: &[Member], select: &[Select]) -> Needs {
 }
 
 fn membership(
-    addr: &Addr,
+    guest: &GuestRef,
     declared: Option<&DesiredGuest>,
     recorded: &[RecordedInterface],
     around: &Surroundings<'_>,
 ) -> Membership {
+    let addr = &guest.addr;
     let mut out = Membership {
         observed: Vec::new(),
         after: Vec::new(),
@@ -464,11 +465,13 @@ fn membership(
         let id = nic.child("ipConfigurations", &name);
         out.observed.push(Member {
             id: id.clone(),
+            os: guest.os,
             own_address,
             pools: now,
         });
         out.after.push(Member {
             id,
+            os: guest.os,
             own_address,
             pools: after,
         });
@@ -738,7 +741,11 @@ fn unseen(members: Members<'_>, around: &Surroundings<'_>) -> Vec<String> {
 /// Where in the guest the entry lives, as its admin would say it.
 fn how(key: &EntryKey, facts: &GuestFacts) -> String {
     match key {
-        EntryKey::Address(_) => "on lo".to_owned(),
+        EntryKey::Address(_) => format!("on {}", facts.loopback_name()),
+        EntryKey::WeakHost(setting) => facts
+            .interface_of(setting)
+            .map(|interface| interface.name.clone())
+            .unwrap_or_default(),
         EntryKey::Firewall(opening) => {
             let kind = facts.firewall.kind;
             let chain = match opening.destination {

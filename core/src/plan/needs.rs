@@ -2,7 +2,7 @@
 
 use super::addresses::{PublicAddresses, frontend_address};
 use crate::config::{DataLoadBalancer, DesiredLoadBalancer, GuestMode};
-use crate::model::guest::{AZURE_PROBE_SOURCE, EntryKey, Opening};
+use crate::model::guest::{AZURE_PROBE_SOURCE, EntryKey, Opening, Os, WeakHost};
 use crate::model::{ArmId, ItemKind, LoadBalancer, Protocol, Rule, Where};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Member {
     /// The id of the ip configuration.
     pub id: ArmId,
+    /// Of the guest that it belongs to.
+    pub os: Os,
     /// The VM's own address (DIP), where it could be read.
     pub own_address: Option<IpAddr>,
     pub pools: BTreeSet<ArmId>,
@@ -43,6 +45,13 @@ pub struct Service {
     pub frontend: Option<Where>,
     pub frontend_port: Option<u16>,
     pub probe: Option<Probe>,
+}
+
+impl Service {
+    /// Whether every member holds the frontend's address.
+    pub fn needs_address(&self) -> bool {
+        self.floating && self.mode == GuestMode::Loopback
+    }
 }
 
 /// Who Azure asks whether the member is healthy: always the VM's own address.
@@ -236,6 +245,10 @@ impl Reach {
                 });
         if rule.floating && rule.mode == GuestMode::Loopback {
             needs.demand(EntryKey::Address(destination.clone()), &rule.name);
+            let settings = member.own_address.filter(|_| member.os == Os::Windows);
+            for setting in settings.into_iter().flat_map(WeakHost::all_for) {
+                needs.demand(EntryKey::WeakHost(setting), &rule.name);
+            }
         }
         if rule.every_port {
             needs.every_port.insert(destination.clone());
@@ -332,7 +345,7 @@ impl Needs {
     pub fn uses(&self, key: &EntryKey) -> bool {
         let through_ha = match key {
             EntryKey::Firewall(opening) => self.every_port.contains(&opening.destination),
-            EntryKey::Address(_) => false,
+            EntryKey::Address(_) | EntryKey::WeakHost(_) => false,
         };
         through_ha || self.entries.contains_key(key)
     }

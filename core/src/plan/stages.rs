@@ -95,10 +95,10 @@ pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Option<Stages> {
             .ensure
             .iter()
             .filter_map(|touch| match touch.key.destination() {
-                Where::AfterApply(source) if source.parent().as_ref() == Some(&plan.id) => {
+                Some(Where::AfterApply(source)) if source.parent().as_ref() == Some(&plan.id) => {
                     Some(source)
                 }
-                Where::AfterApply(_) | Where::Known(_) => None,
+                Some(Where::AfterApply(_) | Where::Known(_)) | None => None,
             })
         {
             if serves && awaited.insert((ItemKind::Frontend, source.name().to_owned())) {

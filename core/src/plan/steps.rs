@@ -195,7 +195,7 @@ fn expand(draft: &mut Draft, index: &mut Index, guests: &[GuestPlan]) {
             record,
         );
         for touch in &plan.ensure {
-            if let Where::AfterApply(source) = touch.key.destination() {
+            if let Some(Where::AfterApply(source)) = touch.key.destination() {
                 let why = "its address is known only then";
                 draft.wait(id, index.public_ip.get(source).copied(), why);
                 // A frontend's address comes with the write ahead, if there is one; see `main` for the other case.
@@ -374,8 +374,8 @@ fn main(
                 continue;
             };
             let by_this_write = |touch: &Touch| match touch.key.destination() {
-                Where::AfterApply(source) => source.parent().as_ref() == Some(&plan.id),
-                Where::Known(_) => false,
+                Some(Where::AfterApply(source)) => source.parent().as_ref() == Some(&plan.id),
+                Some(Where::Known(_)) | None => false,
             };
             if stages.ahead.is_none() && guest.ensure.iter().any(by_this_write) {
                 // No member serves the new frontend yet, so the write may come first: guests join after it.

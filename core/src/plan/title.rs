@@ -3,7 +3,7 @@
 use super::{Action, Change, MembershipEdit};
 use crate::model::ArmId;
 use crate::model::ItemKind;
-use crate::model::guest::{EntryKey, Touch};
+use crate::model::guest::{EntryKey, SettingOn, Touch};
 
 /// An entry in few words: `address 65.52.0.2/32`, `firewall tcp/80`.
 pub fn entry(key: &EntryKey) -> String {
@@ -20,6 +20,17 @@ pub fn entry(key: &EntryKey) -> String {
                 ""
             };
             format!("firewall {}/{port}{probe}", opening.protocol)
+        }
+        EntryKey::WeakHost(setting) => {
+            let on = match setting.on {
+                SettingOn::Nic(_) => "the NIC",
+                SettingOn::Loopback(_) => "the loopback interface",
+            };
+            format!(
+                "weak host {} ({}) on {on}",
+                setting.direction,
+                setting.on.family()
+            )
         }
     }
 }
@@ -41,24 +52,34 @@ fn entries(touches: &[Touch]) -> String {
             .collect::<Vec<_>>()
             .join(", ");
     }
-    let addresses = touches
-        .iter()
-        .filter(|t| matches!(t.key, EntryKey::Address(_)))
-        .count();
+    let count = |kind: fn(&EntryKey) -> bool| touches.iter().filter(|t| kind(&t.key)).count();
     let counted = |count: usize, one: &str, many: &str| match count {
         0 => None,
         1 => Some(format!("1 {one}")),
         _ => Some(format!("{count} {many}")),
     };
     let words = [
-        counted(addresses, "address", "addresses"),
-        counted(touches.len() - addresses, "firewall rule", "firewall rules"),
+        counted(
+            count(|key| matches!(key, EntryKey::Address(_))),
+            "address",
+            "addresses",
+        ),
+        counted(
+            count(|key| matches!(key, EntryKey::WeakHost(_))),
+            "weak host setting",
+            "weak host settings",
+        ),
+        counted(
+            count(|key| matches!(key, EntryKey::Firewall(_))),
+            "firewall rule",
+            "firewall rules",
+        ),
     ];
-    words
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    match words.as_slice() {
+        [some @ .., last] if !some.is_empty() => format!("{} and {last}", some.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 pub fn gain(touches: &[Touch]) -> String {

@@ -144,6 +144,8 @@ impl Inner {
                 };
                 let result = if facts.holds(destination).is_none() {
                     Err("no such address")
+                } else if !passes(facts, destination, configuration.private_address) {
+                    Err("weak host")
                 } else if !matches!(facts.firewall.judge(&packet), Verdict::Admitted { .. }) {
                     Err("firewall")
                 } else if facts
@@ -161,6 +163,15 @@ impl Inner {
     }
 }
 
+/// Windows drops what comes in by one interface for an address of another, unless it is told not to.
+fn passes(facts: &GuestFacts, destination: IpAddr, own: Option<IpAddr>) -> bool {
+    facts.init != "windows"
+        || Some(destination) == own
+        || WeakHost::all_for(own.unwrap())
+            .into_iter()
+            .all(|setting| facts.state_of(&EntryKey::WeakHost(setting)).live)
+}
+
 /// A guest with a firewall that drops, and applications that listen on every address.
 pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
     let address = |interface: &str, address: &str| InterfaceAddress {
@@ -175,6 +186,7 @@ pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
             address("lo", "127.0.0.1/8"),
             address("eth0", &format!("{own}/24")),
         ],
+        interfaces: Vec::new(),
         firewall: Firewall {
             kind: FirewallKind::Nftables,
             active: true,
@@ -538,12 +550,13 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
     match key {
         EntryKey::Address(place) => {
             let address = place.known().expect("resolved before it is sent");
+            let loopback = facts.loopback_name().to_owned();
             facts
                 .addresses
-                .retain(|a| !(a.interface == "lo" && a.address.addr() == address));
+                .retain(|a| !(a.interface == loopback && a.address.addr() == address));
             if live {
                 facts.addresses.push(InterfaceAddress {
-                    interface: "lo".to_owned(),
+                    interface: loopback,
                     address: address.into(),
                 });
             }
@@ -568,6 +581,23 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
                     text,
                 });
             }
+        }
+        EntryKey::WeakHost(setting) => {
+            let name = facts
+                .interface_of(setting)
+                .expect("it has one")
+                .name
+                .clone();
+            let mut interfaces = facts.interfaces.iter_mut();
+            let interface = interfaces.find(|i| i.name == name).expect("just found");
+            let settings = interface.weak_host.entry(setting.on.family()).or_default();
+            settings.set(
+                setting.direction,
+                Setting {
+                    now: live,
+                    after_reboot: live,
+                },
+            );
         }
     }
 }

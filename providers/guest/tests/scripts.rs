@@ -58,6 +58,7 @@ fn script(deployment: &str, lineage: &str, label: &str) -> Result<String, String
         boot_id: String::new(),
         init: "systemd".to_owned(),
         addresses: Vec::new(),
+        interfaces: Vec::new(),
         firewall,
         listeners: Vec::new(),
         survives: BTreeSet::new(),

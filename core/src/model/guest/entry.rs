@@ -1,6 +1,7 @@
 //! What a guest must hold for a rule to work, one entry each, keyed by what it is and never by a rule's name.
 
 use super::record::Claim;
+use super::weak_host::WeakHost;
 use crate::model::{Protocol, Where};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -26,13 +27,17 @@ pub enum EntryKey {
     /// A frontend address as /32 or /128 on the loopback interface.
     Address(Where),
     Firewall(Opening),
+    /// Windows only: packets to an address of the loopback interface pass the interface that they came through.
+    WeakHost(WeakHost),
 }
 
 impl EntryKey {
-    pub fn destination(&self) -> &Where {
+    /// The address that packets are sent to; a weak host setting has none of its own.
+    pub fn destination(&self) -> Option<&Where> {
         match self {
-            Self::Address(address) => address,
-            Self::Firewall(opening) => &opening.destination,
+            Self::Address(address) => Some(address),
+            Self::Firewall(opening) => Some(&opening.destination),
+            Self::WeakHost(_) => None,
         }
     }
 
@@ -45,6 +50,7 @@ impl EntryKey {
                 destination: Where::Known(address),
                 ..opening.clone()
             }),
+            Self::WeakHost(weak_host) => Self::WeakHost(*weak_host),
         }
     }
 }
@@ -69,6 +75,7 @@ impl fmt::Display for EntryKey {
                 }
                 write!(f, " to {}", place(&opening.destination))
             }
+            Self::WeakHost(weak_host) => weak_host.fmt(f),
         }
     }
 }
@@ -91,6 +98,11 @@ impl std::str::FromStr for EntryKey {
         };
         if let Some(address) = text.strip_prefix("address ") {
             return place(address).map(Self::Address);
+        }
+        if let Some(setting) = text.strip_prefix("weak host ") {
+            return WeakHost::parse(setting)
+                .map(Self::WeakHost)
+                .ok_or_else(wrong);
         }
         let rest = text.strip_prefix("firewall ").ok_or_else(wrong)?;
         let (what, destination) = rest.split_once(" to ").ok_or_else(wrong)?;
@@ -161,6 +173,10 @@ mod tests {
             "firewall udp port 53 to known after apply: /subscriptions/s/x",
             "firewall tcp port 8080 from 168.63.129.16 to 10.0.0.11",
             "firewall all to 10.0.0.4",
+            "weak host receive on the interface of 10.0.0.4",
+            "weak host receive on the interface of fd00:10::4",
+            "weak host send on the ipv4 loopback interface",
+            "weak host receive on the ipv6 loopback interface",
         ] {
             assert_eq!(text.parse::<EntryKey>().unwrap().to_string(), text);
         }
@@ -169,6 +185,9 @@ mod tests {
             "address x",
             "firewall tcp 80",
             "firewall tcp port x to 1.2.3.4",
+            "weak host on the ipv4 loopback interface",
+            "weak host send on the loopback interface",
+            "weak host receive on the interface of eth0",
         ] {
             assert!(text.parse::<EntryKey>().is_err(), "{text}");
         }

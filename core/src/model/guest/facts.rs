@@ -1,6 +1,7 @@
 //! What one read of a guest found.
 
 use super::firewall::{Firewall, Packet, Verdict};
+use super::weak_host::{InterfaceRole, Setting, SettingOn, SystemInterface, WeakHost};
 use super::{EntryKey, EntryState, GuestRecord};
 use crate::model::{Protocol, Where};
 use ipnet::IpNet;
@@ -14,9 +15,12 @@ pub struct GuestFacts {
     pub hostname: String,
     /// Tells a reboot from tampering.
     pub boot_id: String,
-    /// How the guest starts things at boot: `systemd`, or what it is instead.
+    /// How the guest starts things at boot: `systemd`, `windows`, or what it is instead.
     pub init: String,
     pub addresses: Vec<InterfaceAddress>,
+    /// Interfaces with settings of their own (Windows); empty where only their names are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<SystemInterface>,
     pub firewall: Firewall,
     pub listeners: Vec<Listener>,
     /// Entries that files of ours will put back at the next boot: judged from the files, never from `is-active`.
@@ -74,7 +78,71 @@ impl GuestFacts {
         }
     }
 
-    /// The address on an interface whose packets it takes in: any interface serves under Linux's weak-host model.
+    /// Whether what is set in it can be made to survive a reboot.
+    pub fn keeps_settings(&self) -> bool {
+        matches!(self.init.as_str(), "systemd" | "windows")
+    }
+
+    /// The interface that frontend addresses live on. On Windows: the one where we put some already, or else a KM-TEST
+    /// adapter that someone gave an address, or else the system's own loopback interface. `None` on Linux, where it is `lo`.
+    pub fn loopback(&self) -> Option<&SystemInterface> {
+        let candidates = || {
+            self.interfaces
+                .iter()
+                .filter(|i| i.role != InterfaceRole::Network)
+        };
+        let holds = |interface: &SystemInterface, wanted: &dyn Fn(IpAddr) -> bool| {
+            self.addresses
+                .iter()
+                .any(|a| a.interface == interface.name && wanted(a.address.addr()))
+        };
+        let is_ours = |address: IpAddr| {
+            let key = EntryKey::Address(Where::Known(address));
+            self.record().is_some_and(|r| r.entries.contains_key(&key))
+        };
+        candidates()
+            .find(|i| holds(i, &is_ours))
+            .or_else(|| {
+                candidates().find(|i| {
+                    i.role == InterfaceRole::LoopbackAdapter && holds(i, &|a| !is_link_local(a))
+                })
+            })
+            .or_else(|| candidates().find(|i| i.role == InterfaceRole::Loopback))
+    }
+
+    /// What its people call the interface that frontend addresses live on.
+    pub fn loopback_name(&self) -> &str {
+        self.loopback().map_or("lo", |i| i.name.as_str())
+    }
+
+    /// Whether an address of this interface never leaves the guest.
+    pub fn is_loopback(&self, interface: &str) -> bool {
+        match self.interfaces.iter().find(|i| i.name == interface) {
+            Some(found) => found.role != InterfaceRole::Network,
+            None => interface == "lo",
+        }
+    }
+
+    /// The interface that a weak host setting is about.
+    pub fn interface_of(&self, setting: &WeakHost) -> Option<&SystemInterface> {
+        match setting.on {
+            SettingOn::Nic(own) => {
+                let name = &self.holds(own)?.interface;
+                self.interfaces.iter().find(|i| i.name == *name)
+            }
+            SettingOn::Loopback(_) => self.loopback(),
+        }
+    }
+
+    /// Off where it is not known.
+    fn weak_host(&self, setting: &WeakHost) -> Setting {
+        self.interface_of(setting)
+            .and_then(|i| i.weak_host.get(&setting.on.family()))
+            .map(|settings| settings.get(setting.direction))
+            .unwrap_or_default()
+    }
+
+    /// The address, on whichever interface: any of them serves, on Windows once the weak host settings are made.
     pub fn holds(&self, address: IpAddr) -> Option<&InterfaceAddress> {
         self.addresses.iter().find(|a| a.address.addr() == address)
     }
@@ -108,11 +176,99 @@ impl GuestFacts {
                 Where::AfterApply(_) => false,
             },
             EntryKey::Address(Where::AfterApply(_)) => false,
+            EntryKey::WeakHost(setting) => self.weak_host(setting).now,
+        };
+        let survives = match key {
+            EntryKey::WeakHost(setting) => self.weak_host(setting).after_reboot,
+            EntryKey::Address(_) | EntryKey::Firewall(_) => self.survives.contains(key),
         };
         EntryState {
             live,
-            survives: self.survives.contains(key),
+            survives,
             claims: entry.map(|e| e.claims.clone()).unwrap_or_default(),
         }
+    }
+}
+
+/// An address that an interface gives itself says nothing about what it is for.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, FirewallKind, IpFamily, WeakHostSettings};
+    use super::*;
+
+    fn windows(addresses: &[(&str, &str)]) -> GuestFacts {
+        let interface = |index, name: &str, role| SystemInterface {
+            index,
+            name: name.to_owned(),
+            role,
+            weak_host: [(IpFamily::Ipv4, WeakHostSettings::default())].into(),
+        };
+        let held = addresses
+            .iter()
+            .map(|(interface, address)| InterfaceAddress {
+                interface: (*interface).to_owned(),
+                address: address.parse().unwrap(),
+            });
+        let mut firewall = Firewall::none();
+        firewall.kind = FirewallKind::Windows;
+        GuestFacts {
+            hostname: String::new(),
+            boot_id: String::new(),
+            init: "windows".to_owned(),
+            addresses: held.collect(),
+            interfaces: vec![
+                interface(6, "Ethernet", InterfaceRole::Network),
+                interface(11, "KM", InterfaceRole::LoopbackAdapter),
+                interface(1, "Loopback", InterfaceRole::Loopback),
+            ],
+            firewall,
+            listeners: Vec::new(),
+            survives: BTreeSet::new(),
+            record: RecordFact::Absent,
+            settings: BTreeMap::new(),
+            unread: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn frontend_addresses_live_where_someone_put_them_first() {
+        let own = ("Ethernet", "10.0.0.4/24");
+        assert_eq!(windows(&[own]).loopback_name(), "Loopback");
+        // A KM-TEST adapter without an address of its own is nobody's choice.
+        let idle = windows(&[own, ("KM", "169.254.7.7/16")]);
+        assert_eq!(idle.loopback_name(), "Loopback");
+        let chosen = [own, ("KM", "65.52.0.9/32")];
+        assert_eq!(windows(&chosen).loopback_name(), "KM");
+        // What we put elsewhere before that stays the choice.
+        let mut ours = windows(&[own, chosen[1], ("Loopback", "65.52.0.1/32")]);
+        let mut record = GuestRecord::default();
+        let key = "address 65.52.0.1".parse().unwrap();
+        record.entries.insert(key, Entry::default());
+        ours.record = RecordFact::Present {
+            record,
+            sha256: String::new(),
+        };
+        assert_eq!(ours.loopback_name(), "Loopback");
+        assert!(ours.is_loopback("KM") && !ours.is_loopback("Ethernet"));
+    }
+
+    #[test]
+    fn a_weak_host_setting_is_that_of_its_interface() {
+        let mut facts = windows(&[("Ethernet", "10.0.0.4/24")]);
+        let settings = facts.interfaces[0].weak_host.values_mut().next().unwrap();
+        settings.receive.now = true;
+        let state = |facts: &GuestFacts, key: &str| facts.state_of(&key.parse().unwrap());
+        let receive = state(&facts, "weak host receive on the interface of 10.0.0.4");
+        assert!(receive.live && !receive.survives);
+        assert!(!state(&facts, "weak host send on the interface of 10.0.0.4").live);
+        assert!(!state(&facts, "weak host receive on the interface of 10.0.0.5").live);
+        assert!(!state(&facts, "weak host receive on the ipv4 loopback interface").live);
     }
 }

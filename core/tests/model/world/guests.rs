@@ -22,6 +22,7 @@ pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
             address("lo", "127.0.0.1/8"),
             address("eth0", &format!("{own}/24")),
         ],
+        interfaces: Vec::new(),
         firewall: Firewall {
             kind: FirewallKind::Nftables,
             active: true,
@@ -176,6 +177,23 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
                     text,
                 });
             }
+        }
+        EntryKey::WeakHost(setting) => {
+            let name = facts
+                .interface_of(setting)
+                .expect("it has one")
+                .name
+                .clone();
+            let mut interfaces = facts.interfaces.iter_mut();
+            let interface = interfaces.find(|i| i.name == name).expect("just found");
+            let settings = interface.weak_host.entry(setting.on.family()).or_default();
+            settings.set(
+                setting.direction,
+                Setting {
+                    now: live,
+                    after_reboot: live,
+                },
+            );
         }
     }
 }

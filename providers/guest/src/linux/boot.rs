@@ -155,7 +155,7 @@ pub(crate) fn survivors(sections: &Sections, firewall: &Firewall) -> BTreeSet<En
                         (_, None) => ufw::has(sections, opening, destination),
                     })
             }),
-            EntryKey::Address(Where::AfterApply(_)) => false,
+            EntryKey::Address(Where::AfterApply(_)) | EntryKey::WeakHost(_) => false,
         })
         .cloned()
         .collect()

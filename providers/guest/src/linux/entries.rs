@@ -30,6 +30,7 @@ pub(crate) fn make(made: &[Made]) -> String {
                 continue;
             }
             EntryKey::Firewall(opening) => opening,
+            EntryKey::WeakHost(_) => continue,
         };
         for way in ways {
             match way {
@@ -56,7 +57,7 @@ pub(crate) fn undo(gone: &[Gone]) -> String {
     let openings: Vec<(&EntryKey, &Opening, IpAddr)> = gone
         .iter()
         .filter_map(|Gone { key, address }| match key {
-            EntryKey::Address(_) => None,
+            EntryKey::Address(_) | EntryKey::WeakHost(_) => None,
             EntryKey::Firewall(opening) => Some((key, opening, *address)),
         })
         .collect();
@@ -91,7 +92,7 @@ pub(crate) fn undo(gone: &[Gone]) -> String {
     for Gone { key, address } in gone {
         match key {
             EntryKey::Address(_) => lines.push(format!("remove_address {}", with_prefix(*address))),
-            EntryKey::Firewall(_) => {}
+            EntryKey::Firewall(_) | EntryKey::WeakHost(_) => {}
         }
     }
     text(lines)

@@ -53,6 +53,7 @@ fn from_sections(sections: &Sections) -> Result<GuestFacts, FactsError> {
         init: line("init"),
         survives: boot::survivors(sections, &firewall),
         addresses,
+        interfaces: Vec::new(),
         firewall,
         listeners: found,
         record: record(sections),

@@ -5,6 +5,7 @@ use super::firewall::{MARKER, rule_text};
 use crate::transport::Output;
 use ipnet::IpNet;
 use plimsoll_core::apply::GuestOrder;
+use plimsoll_core::model::Where;
 use plimsoll_core::model::guest::{EntryKey, GuestFacts};
 use std::net::IpAddr;
 
@@ -112,7 +113,7 @@ fn wrong(order: &GuestOrder<'_>, facts: &GuestFacts) -> Vec<String> {
 
 /// Exactly what we make, wherever else the address or the permission may come from.
 fn is_there(key: &EntryKey, facts: &GuestFacts) -> bool {
-    let Some(address) = key.destination().known() else {
+    let Some(address) = key.destination().and_then(Where::known) else {
         return false;
     };
     match key {
@@ -131,6 +132,7 @@ fn is_there(key: &EntryKey, facts: &GuestFacts) -> bool {
             };
             chains.any(same) || facts.survives.contains(key)
         }
+        EntryKey::WeakHost(_) => false,
     }
 }
 

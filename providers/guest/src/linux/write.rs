@@ -28,6 +28,8 @@ pub enum CannotWrite {
         "the deployment name {0:?} is not made of 1 to 32 letters a-z, digits and hyphens; rename it in the plimsoll block"
     )]
     DeploymentName(String),
+    #[error("{key} is a setting of Windows, and this guest runs Linux; correct its os")]
+    OfWindows { key: Box<EntryKey> },
     #[error("{why}")]
     Record { why: String },
     #[error(
@@ -144,11 +146,12 @@ fn digest(record: &GuestRecord) -> String {
 }
 
 fn address_of(key: &EntryKey) -> Result<IpAddr, CannotWrite> {
-    key.destination()
+    let wanted = key.destination();
+    let key = || Box::new(key.clone());
+    let destination = wanted.ok_or_else(|| CannotWrite::OfWindows { key: key() })?;
+    destination
         .known()
-        .ok_or_else(|| CannotWrite::AddressUnknown {
-            key: Box::new(key.clone()),
-        })
+        .ok_or_else(|| CannotWrite::AddressUnknown { key: key() })
 }
 
 fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite> {
@@ -162,7 +165,7 @@ fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite
         entry.claims.retain(|c| c.deployment != claim.deployment);
         entry.claims.insert(claim.clone());
         let ways = match key {
-            EntryKey::Address(_) => Vec::new(),
+            EntryKey::Address(_) | EntryKey::WeakHost(_) => Vec::new(),
             EntryKey::Firewall(opening) => {
                 firewall
                     .ways(opening, address)
@@ -229,6 +232,7 @@ fn expectations(order: &GuestOrder<'_>, before: &GuestRecord, work: &Work) -> Ve
                     .map(|way| command("expect", way, opening, *address));
                 expectations.extend(commands);
             }
+            EntryKey::WeakHost(_) => {}
         }
     }
     expectations
@@ -258,7 +262,7 @@ fn boot_lines(order: &GuestOrder<'_>, record: &GuestRecord) -> Vec<BootLine> {
     let known = record
         .entries
         .keys()
-        .filter_map(|key| Some((key, key.destination().known()?)));
+        .filter_map(|key| Some((key, key.destination()?.known()?)));
     known
         .flat_map(|(key, address)| match key {
             EntryKey::Address(_) => vec![boot::address_line(address)],
@@ -267,6 +271,7 @@ fn boot_lines(order: &GuestOrder<'_>, record: &GuestRecord) -> Vec<BootLine> {
                 let ways = firewall.ways(opening, address).unwrap_or_default();
                 boot::firewall_lines(opening, address, &ways)
             }
+            EntryKey::WeakHost(_) => Vec::new(),
         })
         .collect()
 }

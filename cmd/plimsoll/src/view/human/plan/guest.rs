@@ -5,7 +5,7 @@ use super::folding;
 use super::resource;
 use crate::view::human::page::{Line, Page};
 use crate::view::words;
-use plimsoll_core::model::guest::{AZURE_PROBE_SOURCE, EntryKey};
+use plimsoll_core::model::guest::{AZURE_PROBE_SOURCE, EntryKey, SettingOn};
 use plimsoll_core::model::{Addr, Where};
 use plimsoll_core::plan::{Action, Change, EntryChange, Finding, MembershipChange, Plan};
 use std::collections::BTreeSet;
@@ -168,7 +168,7 @@ fn frontend_addresses(plan: &Plan) -> BTreeSet<Where> {
         .flat_map(|c| &c.entries)
         .filter_map(|e| match &e.key {
             EntryKey::Address(address) => Some(address.clone()),
-            EntryKey::Firewall(_) => None,
+            EntryKey::Firewall(_) | EntryKey::WeakHost(_) => None,
         });
     held.chain(plan.traffic.iter().map(|t| t.destination.clone()))
         .collect()
@@ -246,6 +246,15 @@ fn entry_row(entry: &EntryChange, frontends: &BTreeSet<Where>) -> Row {
             }
             what
         }
+        // Which interface that is, every guest has its own word for.
+        EntryKey::WeakHost(setting) => {
+            let on = match setting.on {
+                SettingOn::Nic(_) => "the NIC",
+                SettingOn::Loopback(_) => "the loopback interface",
+            };
+            let family = setting.on.family();
+            format!("weak host {} on {on}, {family}", setting.direction)
+        }
     };
     let mut aside = Vec::new();
     match &entry.key {
@@ -259,7 +268,7 @@ fn entry_row(entry: &EntryChange, frontends: &BTreeSet<Where>) -> Row {
                     .to_owned(),
             );
         }
-        EntryKey::Address(_) => aside.push(when(entry).to_owned()),
+        EntryKey::Address(_) | EntryKey::WeakHost(_) => aside.push(when(entry).to_owned()),
     }
     Row {
         action: entry.action,

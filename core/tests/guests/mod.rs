@@ -1,0 +1,3 @@
+//! What is special about some guests.
+
+mod windows;
