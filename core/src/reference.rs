@@ -17,6 +17,7 @@ pub fn reference() -> String {
         section(&mut out, &heading, azurerm(kind), kind.attributes());
     }
     out.push_str(BESIDE);
+    out.push_str(SETTINGS);
     codes(&mut out);
     out.push_str(TERRAFORM);
     out
@@ -45,7 +46,24 @@ const BESIDE: &str = "
 | `guest_mode` | `frontend` | `\"loopback\"`, `\"cluster\"`, `\"none\"` | `\"loopback\"` | who owns the address inside the guests |
 | `guest_ports` | `rule` with protocol All | list of ports, `\"udp/53\"` for UDP | `[]` | what the guests serve |
 | `drain` | `load_balancer`, `rule` | a time such as `\"90s\"` | `0` | how long connections may go on before guests lose what a rule used |
+| `wait_for_listener` | `rule` | a time such as `\"2m\"` | `0` | how long `apply` waits, before the load balancer is written, until the guests listen where the rule sends |
 | `reason`, `on` | `accept \"PL####\"` | text | `reason` is required | why a warning or advice is meant, and where |
+";
+
+const SETTINGS: &str = "
+### The `plimsoll` block
+
+| attribute | of | takes | default | says |
+| --- | --- | --- | --- | --- |
+| `required_version` | `plimsoll` | a version constraint such as `\">= 0.1\"` | – | which plimsoll may read this |
+| `deployment` | `plimsoll` | 1 to 32 of a-z, 0-9 and - | `\"default\"` | what guests and firewall rules are marked with |
+| `path` | `backend \"local\"` | a file | `\"plimsoll.state.json\"` | where the state is kept |
+| `account` | `backend \"azblob\"` | name of a storage account | required | where the state is kept; who we are to it comes from the environment |
+| `container` | `backend \"azblob\"` | name of a container | required | |
+| `key` | `backend \"azblob\"` | name of a blob | required | |
+| `endpoint` | `backend \"azblob\"` | a URL | `https://ACCOUNT.blob.core.windows.net` | another cloud, or an emulator on this machine |
+| `max_parallel` | `rollout` | 1 to 5000 | the engine's | how many guests are worked on at the same time |
+| `max_unavailable` | `rollout` | 1 to 5000 | no limit | how many members of one pool may be in work or have failed at the same time |
 ";
 
 const TERRAFORM: &str = "

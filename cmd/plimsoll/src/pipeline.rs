@@ -107,7 +107,7 @@ pub(crate) fn lock(
     configuration: &Configuration,
     operation: &str,
 ) -> Result<LockedStore, Failure> {
-    world::store(context, &configuration.settings)
+    world::store(context, &configuration.settings)?
         .lock(&who::lock(operation))
         .map_err(|error| of_store(&error))
 }
@@ -125,7 +125,7 @@ pub(crate) fn read_state(
     context: &Context,
     configuration: &Configuration,
 ) -> Result<Option<State>, Failure> {
-    let store = world::store(context, &configuration.settings);
+    let store = world::store(context, &configuration.settings)?;
     let text = store.read().map_err(|error| of_store(&error))?;
     text.map(|text| State::parse(&text).map_err(|error| of_state(&error, store.path())))
         .transpose()

@@ -158,17 +158,22 @@ fn endpoint(
 }
 
 /// Where the state is: the lab's own place, or the backend's.
-pub(crate) fn state_path(context: &Context, settings: &Settings) -> PathBuf {
+pub(crate) fn state_path(context: &Context, settings: &Settings) -> Result<PathBuf, Failure> {
     if context.global.lab {
-        return context.path(Path::new(".plimsoll/lab/state.json"));
+        return Ok(context.path(Path::new(".plimsoll/lab/state.json")));
     }
     match &settings.backend {
-        Backend::Local { path } => context.path(Path::new(path)),
+        Backend::Local { path } => Ok(context.path(Path::new(path))),
+        Backend::Azblob(blob) => Err(Failure::new(format!(
+            "the state is in the blob {} of container {} in storage account {}, and this version cannot read it there",
+            blob.key, blob.container, blob.account
+        ))
+        .next("Use backend \"local\" until then.")),
     }
 }
 
-pub(crate) fn store(context: &Context, settings: &Settings) -> LocalStore {
-    LocalStore::new(state_path(context, settings))
+pub(crate) fn store(context: &Context, settings: &Settings) -> Result<LocalStore, Failure> {
+    state_path(context, settings).map(LocalStore::new)
 }
 
 /// Tells on standard error why reading takes long, each thing once.

@@ -4,6 +4,7 @@ use super::block::Block;
 use super::codes;
 use super::desired::{DataLoadBalancer, DesiredLoadBalancer, GuestMode, Items, Lifecycle};
 use super::evaluate::{Evaluator, Outcome, Within, item_kind, object, text, undeclared};
+use super::guest_settings;
 use super::named::foreign_item;
 use super::resources::{self, own};
 use crate::lang::{Resolved, Step, evaluate};
@@ -124,7 +125,7 @@ pub(super) fn load_balancer<'a>(
         match value.entries() {
             Some(entries) => {
                 for (frontend, mode) in entries {
-                    match text(mode, &span).and_then(|word| resources::mode(&word, &span)) {
+                    match text(mode, &span).and_then(|word| guest_settings::mode(&word, &span)) {
                         Ok(mode) => {
                             guest_modes.insert(frontend.to_ascii_lowercase(), mode);
                         }
@@ -142,7 +143,7 @@ pub(super) fn load_balancer<'a>(
     if let Some((value, written)) = own(block, "guest_ports", &place, problems) {
         let span = written.value_span();
         for (rule, ports) in value.entries().into_iter().flatten() {
-            match resources::ports(ports) {
+            match guest_settings::ports(ports) {
                 Some(ports) => {
                     guest_ports.insert(rule.to_ascii_lowercase(), ports);
                 }

@@ -6,6 +6,7 @@ use crate::model::{Addr, ArmId, Attributes, Digest, ItemKind, LoadBalancer, Prot
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// A configuration that has no errors.
 #[derive(Clone, Debug)]
@@ -28,12 +29,39 @@ pub struct Settings {
     pub tenant_id: Option<String>,
     /// Another Azure than the public one, or a custom endpoint.
     pub endpoint: Option<String>,
+    pub rollout: Rollout,
 }
 
+/// Where the state lives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Backend {
-    Local { path: String },
+    Local {
+        path: String,
+    },
+    /// A blob; who we are to it comes from the environment, never from the configuration.
+    Azblob(Blob),
+}
+
+/// The blob that holds a state: names that Azure Storage accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blob {
+    /// Name of the storage account.
+    pub account: String,
+    pub container: String,
+    /// Name of the blob within the container.
+    pub key: String,
+    /// Another service than `https://ACCOUNT.blob.core.windows.net`, without a slash at the end.
+    pub endpoint: Option<String>,
+}
+
+/// `rollout { … }`: how many guests are touched at once; `None` leaves it to the engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rollout {
+    /// Guests worked on at the same time.
+    pub max_parallel: Option<NonZeroU32>,
+    /// Members of one pool that may be in work or have failed at the same time.
+    pub max_unavailable: Option<NonZeroU32>,
 }
 
 /// Everything that is to exist.
@@ -212,6 +240,8 @@ pub struct GuestSettings {
     /// On an HA-ports rule: what the guests serve.
     pub ports: Vec<(Protocol, u16)>,
     pub drain_seconds: u64,
+    /// On a rule: how long apply waits, before the switch, for listeners of guests that it readies; 0 does not wait.
+    pub wait_for_listener_seconds: u64,
 }
 
 /// Who owns a frontend's address inside the guests.

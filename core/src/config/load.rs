@@ -2,11 +2,12 @@
 
 use super::block::Block;
 use super::codes;
-use super::desired::{Backend, Configuration, Desired, Settings};
-use super::evaluate::{Evaluator, Place, text};
+use super::desired::{Configuration, Desired};
+use super::evaluate::Evaluator;
 use super::lifecycle::{Dependency, depends_on, lifecycle};
-use super::module::{Module, module, not_supported, parse};
+use super::module::{Module, module, parse};
 use super::resources::{addr, each_of};
+use super::settings::settings;
 use super::sources::{Inputs, SourceSet};
 use super::{checks, data, guests, refactor, resources, variables};
 use crate::lang::{Files, constant, evaluate, to_json};
@@ -72,173 +73,6 @@ fn digest(sources: &SourceSet, inputs: &Inputs) -> Digest {
     digest_of(
         &json!({ "files": files, "variables": inputs.variables, "variable_files": inputs.variable_files }),
     )
-}
-
-fn string(
-    block: &Block<'_>,
-    name: &str,
-    place: &Place<'_>,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<String> {
-    let written = block.attribute(name)?;
-    match evaluate(written.value(), written.file, place).and_then(|v| {
-        if v.is_null() {
-            Ok(None)
-        } else {
-            text(&v, &written.value_span()).map(Some)
-        }
-    }) {
-        Ok(found) => found,
-        Err(found) => {
-            problems.extend(found);
-            None
-        }
-    }
-}
-
-fn settings<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) -> Option<Settings> {
-    let place = evaluator.place();
-    let mut settings = Settings {
-        deployment: "default".to_owned(),
-        backend: Backend::Local {
-            path: "plimsoll.state.json".to_owned(),
-        },
-        subscription_id: None,
-        tenant_id: None,
-        endpoint: None,
-    };
-    if let Some(block) = &evaluator.module.plimsoll {
-        block.expect_attributes(&["required_version", "deployment"], problems);
-        block.expect_blocks(&["backend"], problems);
-        if let Some(deployment) = string(block, "deployment", &place, problems) {
-            if !is_deployment(&deployment)
-                && let Some(written) = block.attribute("deployment")
-            {
-                problems.push(
-                    Diagnostic::error(codes::WRONG_NAME.code, codes::WRONG_NAME.title)
-                        .at(written.value_span(), format!("{deployment:?} cannot name a deployment"))
-                        .help("1 to 32 of a-z, 0-9 and -: it is written into guests and firewall rules"),
-                );
-            }
-            settings.deployment = deployment;
-        }
-        if let Some(required) = string(block, "required_version", &place, problems) {
-            required_version(block, &required, problems);
-        }
-        backend(block, &mut settings, &place, problems);
-    }
-    if let Some(block) = &evaluator.module.provider {
-        block.expect_attributes(&["subscription_id", "tenant_id", "endpoint"], problems);
-        block.expect_blocks(&[], problems);
-        settings.subscription_id = match evaluator.subscription(&block.header()) {
-            Ok(subscription) => Some(subscription),
-            Err(found) => {
-                problems.extend(found);
-                None
-            }
-        };
-        settings.tenant_id = string(block, "tenant_id", &place, problems);
-        settings.endpoint = string(block, "endpoint", &place, problems);
-    }
-    Some(settings)
-}
-
-fn is_deployment(name: &str) -> bool {
-    (1..=32).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-fn backend(
-    block: &Block<'_>,
-    settings: &mut Settings,
-    place: &Place<'_>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let mut found = block.blocks().filter(|b| b.kind() == "backend");
-    let Some(backend) = found.next() else {
-        return;
-    };
-    if let Some(second) = found.next() {
-        problems.push(super::module::twice(&second, &backend));
-    }
-    if !backend.expect_labels(&["KIND"], problems) {
-        return;
-    }
-    match backend.label() {
-        "local" => {
-            backend.expect_attributes(&["path"], problems);
-            if let Some(path) = string(&backend, "path", place, problems) {
-                settings.backend = Backend::Local { path };
-            }
-        }
-        "azblob" => problems.push(not_supported(backend.header(), "the azblob backend")),
-        other => problems.push(
-            Diagnostic::error(codes::WRONG_VALUE.code, codes::WRONG_VALUE.title)
-                .at(backend.header(), format!("there is no backend {other:?}"))
-                .help("write `backend \"local\" {`"),
-        ),
-    }
-}
-
-/// `>= 0.1`, `0.1.0`, `>= 0.1, < 2`.
-fn required_version(block: &Block<'_>, required: &str, problems: &mut Vec<Diagnostic>) {
-    let Some(written) = block.attribute("required_version") else {
-        return;
-    };
-    let running = env!("CARGO_PKG_VERSION");
-    let admits = required
-        .split(',')
-        .map(|one| admits(one.trim(), running))
-        .collect::<Option<Vec<bool>>>();
-    match admits {
-        Some(all) if all.iter().all(|ok| *ok) => {}
-        Some(_) => problems.push(
-            Diagnostic::error(codes::WRONG_VERSION.code, codes::WRONG_VERSION.title)
-                .at(written.value_span(), format!("this is plimsoll {running}"))
-                .help("install the version that the configuration asks for, or change required_version"),
-        ),
-        None => problems.push(
-            Diagnostic::error(codes::WRONG_VALUE.code, codes::WRONG_VALUE.title)
-                .at(written.value_span(), "this is not a version constraint")
-                .help("for example \">= 0.1\" or \">= 0.1, < 2.0\""),
-        ),
-    }
-}
-
-fn admits(constraint: &str, running: &str) -> Option<bool> {
-    let operator: String = constraint
-        .chars()
-        .take_while(|c| "<>=!~".contains(*c))
-        .collect();
-    let version = constraint[operator.len()..].trim();
-    let parts = |text: &str| -> Option<[u64; 3]> {
-        let mut parts = [0; 3];
-        let numbers: Vec<&str> = text.split('.').collect();
-        if numbers.len() > 3 {
-            return None;
-        }
-        for (part, number) in parts.iter_mut().zip(numbers) {
-            *part = number.parse().ok()?;
-        }
-        Some(parts)
-    };
-    let (wanted, found) = (parts(version)?, parts(running)?);
-    Some(match operator.as_str() {
-        "" | "=" => found == wanted,
-        "!=" => found != wanted,
-        ">" => found > wanted,
-        ">=" => found >= wanted,
-        "<" => found < wanted,
-        "<=" => found <= wanted,
-        "~>" => {
-            let given = version.split('.').count();
-            let fixed = given.saturating_sub(1).max(1);
-            found >= wanted && found[..fixed] == wanted[..fixed]
-        }
-        _ => return None,
-    })
 }
 
 fn desired<'a>(

@@ -9,6 +9,7 @@ mod data;
 mod desired;
 mod evaluate;
 pub mod generate;
+mod guest_settings;
 mod guests;
 mod instances;
 mod lifecycle;
@@ -18,6 +19,7 @@ mod named;
 mod pointed;
 mod refactor;
 mod resources;
+mod settings;
 mod sources;
 mod variables;
 

@@ -4,7 +4,7 @@ use super::block::{Block, attributes, blocks, unknown_block};
 use super::codes;
 use crate::config::SourceSet;
 use crate::lang::parse_body;
-use crate::model::{Diagnostic, Span};
+use crate::model::Diagnostic;
 use hcl::edit::structure::Body;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -152,15 +152,6 @@ pub(super) fn twice(block: &Block<'_>, first: &Block<'_>) -> Diagnostic {
         .at(block.header(), "declared again")
         .at(first.header(), "declared here first")
         .help("give one of them another label")
-}
-
-pub(super) fn not_supported(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::error(codes::NOT_SUPPORTED.code, codes::NOT_SUPPORTED.title)
-        .at(
-            span,
-            format!("this version of plimsoll does not know {what} yet"),
-        )
-        .help("take it out for now")
 }
 
 fn single<'a>(

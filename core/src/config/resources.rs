@@ -1,16 +1,15 @@
 //! Public IP addresses, load balancers and their sub-resources.
 
-use super::attribute::{Decoded, choice, decode, guard, id, int, wrong};
+use super::attribute::{Decoded, decode, guard, id, wrong};
 use super::block::{Block, Written, unknown_block};
 use super::codes;
-use super::desired::{
-    DesiredItem, DesiredLoadBalancer, DesiredPublicIp, GuestMode, GuestSettings, Items,
-};
+use super::desired::{DesiredItem, DesiredLoadBalancer, DesiredPublicIp, Items};
 use super::evaluate::{Each, Evaluator, Place, Within, text};
+use super::guest_settings::{guest_settings, seconds};
 use super::lifecycle::lifecycle;
-use crate::lang::{Type, Value, convert, evaluate};
+use crate::lang::{Value, evaluate};
 use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, Target};
-use crate::model::{Addr, ArmId, Attr, Diagnostic, ItemKind, Kind, Protocol, Span};
+use crate::model::{Addr, ArmId, Attr, Diagnostic, ItemKind, Kind};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -203,7 +202,13 @@ fn item(
     block.expect_blocks(blocks, problems);
     let beside: &[&str] = match kind {
         ItemKind::Frontend => &["name", "for_each", "guest_mode"],
-        ItemKind::Rule => &["name", "for_each", "guest_ports", "drain"],
+        ItemKind::Rule => &[
+            "name",
+            "for_each",
+            "guest_ports",
+            "drain",
+            "wait_for_listener",
+        ],
         ItemKind::BackendPool
         | ItemKind::Probe
         | ItemKind::InboundNatRule
@@ -242,11 +247,7 @@ fn item(
         Some(each) => format!("{}.{}[{:?}]", kind.word(), block.label(), each.key),
         None => format!("{}.{}", kind.word(), block.label()),
     };
-    let guest = GuestSettings {
-        mode: guest_mode(block, place, problems),
-        ports: guest_ports(block, place, problems),
-        drain_seconds: seconds(block, "drain", place, problems),
-    };
+    let guest = guest_settings(kind, block, place, problems);
     Some(DesiredItem {
         kind,
         name,
@@ -373,119 +374,4 @@ fn is_arm_name(name: &str) -> bool {
         .last()
         .is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
     first && last && name.len() <= 80 && name.chars().all(inner)
-}
-
-fn guest_mode(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -> GuestMode {
-    if block.kind() != "frontend" {
-        return GuestMode::default();
-    }
-    let Some((value, written)) = own(block, "guest_mode", place, problems) else {
-        return GuestMode::default();
-    };
-    let span = written.value_span();
-    match text(&value, &span).and_then(|word| mode(&word, &span)) {
-        Ok(mode) => mode,
-        Err(found) => {
-            problems.extend(found);
-            GuestMode::default()
-        }
-    }
-}
-
-pub(super) fn mode(word: &str, span: &Span) -> Result<GuestMode, Vec<Diagnostic>> {
-    let word = choice(word, "guest_mode", &["loopback", "cluster", "none"], span)?;
-    Ok(match word.as_str() {
-        "cluster" => GuestMode::Cluster,
-        "none" => GuestMode::None,
-        _ => GuestMode::Loopback,
-    })
-}
-
-/// `[3200, "udp/53"]`: TCP unless it says otherwise.
-fn guest_ports(
-    block: &Block<'_>,
-    place: &Place<'_>,
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<(Protocol, u16)> {
-    if block.kind() != "rule" {
-        return Vec::new();
-    }
-    let Some((value, written)) = own(block, "guest_ports", place, problems) else {
-        return Vec::new();
-    };
-    let span = written.value_span();
-    ports(&value).unwrap_or_else(|| {
-        problems.push(
-            wrong(&span, "guest_ports takes a list of ports")
-                .help("for example [3200, 3600, \"udp/53\"]"),
-        );
-        Vec::new()
-    })
-}
-
-pub(super) fn ports(value: &Value) -> Option<Vec<(Protocol, u16)>> {
-    let parse = |item: &Value| -> Option<(Protocol, u16)> {
-        let text = convert(item, &Type::String).ok()?;
-        let text = text.as_str()?;
-        let (protocol, port) = match text.split_once('/') {
-            Some((protocol, port)) => (
-                Protocol::parse(protocol).filter(|p| *p != Protocol::All)?,
-                port,
-            ),
-            None => (Protocol::Tcp, text),
-        };
-        port.parse()
-            .ok()
-            .filter(|p| *p > 0)
-            .map(|port| (protocol, port))
-    };
-    value
-        .items()
-        .and_then(|items| items.iter().map(parse).collect::<Option<Vec<_>>>())
-}
-
-/// `"90s"`, `"2m"`, or a number of seconds.
-fn seconds(
-    block: &Block<'_>,
-    name: &str,
-    place: &Place<'_>,
-    problems: &mut Vec<Diagnostic>,
-) -> u64 {
-    if name == "drain" && !["rule", "load_balancer"].contains(&block.kind()) {
-        return 0;
-    }
-    let Some((value, written)) = own(block, name, place, problems) else {
-        return 0;
-    };
-    let span = written.value_span();
-    if value.as_number().is_some() {
-        return match int(&value, name, 0, 86_400, &span) {
-            Ok(seconds) => u64::try_from(seconds).unwrap_or(0),
-            Err(found) => {
-                problems.extend(found);
-                0
-            }
-        };
-    }
-    let parsed = value.as_str().and_then(|text| {
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-        let factor = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return None,
-        };
-        number
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(factor)
-            .filter(|s| *s <= 86_400)
-    });
-    parsed.unwrap_or_else(|| {
-        problems.push(
-            wrong(&span, format!("{name} takes a time of up to a day"))
-                .help("for example \"90s\" or \"2m\""),
-        );
-        0
-    })
 }
