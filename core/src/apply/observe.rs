@@ -70,6 +70,29 @@ async fn azure_second(wanted: &Wanted, azure: &dyn ObserveAzure, observed: &mut 
     observed
         .public_ips
         .extend(all(&addresses, |id| azure.public_ip(id)).await);
+    guards(wanted, azure, observed).await;
+}
+
+/// The network security groups in front of the interfaces that matter. Each subnet and each group is read once, however
+/// many interfaces share it.
+async fn guards(wanted: &Wanted, azure: &dyn ObserveAzure, observed: &mut Observed) {
+    let mut subnets = BTreeSet::new();
+    let mut groups = BTreeSet::new();
+    for id in &wanted.guarded {
+        let seen = observed.network_interfaces.get(id);
+        let Some(nic) = seen.and_then(Observation::present) else {
+            continue;
+        };
+        let configurations = nic.ip_configurations.keys();
+        subnets.extend(configurations.filter_map(|name| nic.subnet(name)));
+        groups.extend(nic.security_group());
+    }
+    let subnets = all(&subnets, |id| azure.subnet(id)).await;
+    observed.subnets.extend(subnets);
+    let of_subnets = observed.subnets.values().filter_map(Observation::present);
+    groups.extend(of_subnets.filter_map(|subnet| subnet.security_group.clone()));
+    let groups = all(&groups, |id| azure.security_group(id)).await;
+    observed.security_groups.extend(groups);
 }
 
 fn frontend_addresses(

@@ -2,6 +2,7 @@
 
 use crate::model::guest::{Claim, GuestFacts, GuestRef};
 use crate::model::observed::Observation;
+use crate::model::security::{SecurityGroup, Subnet};
 use crate::model::{ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp};
 use crate::plan::{GuestStep, MembershipEdit};
 use async_trait::async_trait;
@@ -35,6 +36,9 @@ pub trait ObserveAzure: Send + Sync {
     async fn load_balancer(&self, id: &ArmId) -> Observation<LoadBalancer>;
     async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp>;
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface>;
+    async fn subnet(&self, id: &ArmId) -> Observation<Subnet>;
+    /// Its default rules included.
+    async fn security_group(&self, id: &ArmId) -> Observation<SecurityGroup>;
 }
 
 /// Azure, written. Each write is conditional: GET, compare with `before` or `after`, PUT with that GET's etag, poll to the

@@ -10,6 +10,7 @@ mod load_balancer;
 pub mod observed;
 mod protocol;
 pub mod schema;
+pub mod security;
 mod span;
 
 pub use addr::{Addr, ArmId, Kind, NotAnAddr};

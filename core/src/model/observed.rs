@@ -1,6 +1,7 @@
 //! What was read from Azure and from guests. Possibly stale, possibly partial: planning says so instead of guessing.
 
 use super::guest::GuestFacts;
+use super::security::{SecurityGroup, Subnet};
 use super::{Addr, ArmId, LoadBalancer, NetworkInterface, PublicIp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,5 +31,10 @@ pub struct Observed {
     pub load_balancers: BTreeMap<ArmId, Observation<LoadBalancer>>,
     pub public_ips: BTreeMap<ArmId, Observation<PublicIp>>,
     pub network_interfaces: BTreeMap<ArmId, Observation<NetworkInterface>>,
+    /// Of the interfaces whose security matters; a snapshot of an older version has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subnets: BTreeMap<ArmId, Observation<Subnet>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub security_groups: BTreeMap<ArmId, Observation<SecurityGroup>>,
     pub guests: BTreeMap<Addr, Observation<GuestFacts>>,
 }

@@ -19,6 +19,8 @@ pub struct Wanted {
     pub frontends: BTreeSet<ArmId>,
     /// Pools that guests are in: the frontends of their rules matter too.
     pub pools: BTreeSet<ArmId>,
+    /// Network interfaces of which it matters what network security groups let through to them.
+    pub guarded: BTreeSet<ArmId>,
 }
 
 /// What is declared, and what the state knows and the configuration no longer does.
@@ -59,6 +61,7 @@ pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
         for interface in &guest.interfaces {
             wanted.pools.extend(interface.backend_pools.iter().cloned());
             wanted.network_interfaces.insert(interface.id.clone());
+            wanted.guarded.insert(interface.id.clone());
         }
         let reference = GuestRef {
             addr: addr.clone(),

@@ -6,6 +6,7 @@ use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
 use plimsoll_core::model::guest::*;
 use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::security::{SecurityGroup, Subnet};
 use plimsoll_core::model::*;
 use plimsoll_core::plan::*;
 use plimsoll_core::state::{State, Writer};
@@ -355,6 +356,14 @@ impl ObserveAzure for World {
                 .cloned()
                 .map_or(Observation::Absent, Observation::Present)
         })
+    }
+
+    async fn subnet(&self, _id: &ArmId) -> Observation<Subnet> {
+        Observation::Absent
+    }
+
+    async fn security_group(&self, _id: &ArmId) -> Observation<SecurityGroup> {
+        Observation::Absent
     }
 }
 

@@ -1,10 +1,14 @@
 //! Azure, read: what a plan sees.
 
 use crate::client::{Client, Document};
-use crate::wire::{decode_load_balancer, decode_network_interface, decode_public_ip};
+use crate::wire::{
+    decode_load_balancer, decode_network_interface, decode_public_ip, decode_security_group,
+    decode_subnet,
+};
 use async_trait::async_trait;
 use plimsoll_core::apply::{ObserveAzure, Progress};
 use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::security::{SecurityGroup, Subnet};
 use plimsoll_core::model::{ArmId, LoadBalancer, NetworkInterface, PublicIp};
 use std::sync::Arc;
 
@@ -73,5 +77,15 @@ impl ObserveAzure for Reader {
             decode_network_interface(id, &document.body)
         })
         .await
+    }
+
+    async fn subnet(&self, id: &ArmId) -> Observation<Subnet> {
+        self.observe(id, |id, document| decode_subnet(id, &document.body))
+            .await
+    }
+
+    async fn security_group(&self, id: &ArmId) -> Observation<SecurityGroup> {
+        self.observe(id, |id, document| decode_security_group(id, &document.body))
+            .await
     }
 }

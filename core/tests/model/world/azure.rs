@@ -4,6 +4,7 @@ use super::{Inner, World};
 use async_trait::async_trait;
 use plimsoll_core::apply::*;
 use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::security::{SecurityGroup, Subnet};
 use plimsoll_core::model::*;
 use plimsoll_core::plan::MembershipEdit;
 use std::net::IpAddr;
@@ -121,6 +122,14 @@ impl ObserveAzure for World {
                 .cloned()
                 .map_or(Observation::Absent, Observation::Present)
         })
+    }
+
+    async fn subnet(&self, _id: &ArmId) -> Observation<Subnet> {
+        Observation::Absent
+    }
+
+    async fn security_group(&self, _id: &ArmId) -> Observation<SecurityGroup> {
+        Observation::Absent
     }
 }
 

@@ -8,10 +8,12 @@ mod load_balancer;
 mod network_interface;
 mod public_ip;
 mod read_only;
+mod security;
 
 pub use load_balancer::{decode_load_balancer, encode_load_balancer};
 pub use network_interface::{decode_network_interface, encode_network_interface};
 pub use public_ip::{decode_public_ip, encode_public_ip};
+pub use security::{decode_security_group, decode_subnet};
 
 /// A JSON object.
 pub type Body = serde_json::Map<String, serde_json::Value>;
