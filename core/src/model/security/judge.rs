@@ -176,11 +176,12 @@ impl Prefix {
                 ("virtualnetwork", Source::Probe) => {
                     Match::Maybe("the probe's address may count as VirtualNetwork".to_owned())
                 }
-                ("internet" | "virtualnetwork" | "azureloadbalancer", _) => Match::No,
+                // Every other tag stands for addresses of services on the Internet.
+                ("internet" | "virtualnetwork" | "azureloadbalancer", _)
+                | (_, Source::VirtualNetwork(_) | Source::Probe) => Match::No,
                 (_, Source::Internet(_)) => {
                     Match::Maybe(format!("only clients in service tag {tag} match it"))
                 }
-                (_, Source::VirtualNetwork(_) | Source::Probe) => Match::No,
             },
             Self::Group(group) => match packet.source {
                 Source::VirtualNetwork(_) => Match::Maybe(format!(
