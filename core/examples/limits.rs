@@ -52,6 +52,7 @@ fn facts(own: &str) -> GuestFacts {
         survives: BTreeSet::new(),
         record: RecordFact::Absent,
         settings: BTreeMap::new(),
+        network: plimsoll_core::model::guest::NetworkFacts::default(),
         unread: Vec::new(),
     }
 }

@@ -92,6 +92,26 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         purpose: "certificates for the sign-in tests",
     },
     Tool {
+        program: "systemd-nspawn",
+        package: "systemd-container",
+        purpose: "guests that really boot",
+    },
+    Tool {
+        program: "udevadm",
+        package: "udev",
+        purpose: "guests that really boot",
+    },
+    Tool {
+        program: "netplan",
+        package: "netplan.io",
+        purpose: "guests whose network is netplan's",
+    },
+    Tool {
+        program: "sudo",
+        package: "sudo",
+        purpose: "guests whose user is not root",
+    },
+    Tool {
         program: "shellcheck",
         package: "shellcheck",
         purpose: "the scripts that run in guests",

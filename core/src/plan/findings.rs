@@ -240,7 +240,7 @@ fn refused<'o>(
                     "{chain}: {by}: an admin put it there; remove it, or take the rule out of the configuration"
                 )));
             }
-            Verdict::Unclear { by } => all.push(
+            Verdict::Unclear { by, .. } => all.push(
                 finding(
                     addr,
                     &codes::FIREWALL_UNCLEAR,
@@ -297,6 +297,7 @@ mod tests {
             survives: BTreeSet::new(),
             record: RecordFact::Absent,
             settings: std::collections::BTreeMap::new(),
+            network: crate::model::guest::NetworkFacts::default(),
             unread: Vec::new(),
         };
         hold(&mut facts, "10.0.0.11/24", "eth0");
@@ -469,6 +470,7 @@ mod tests {
             target: Target::Drop,
             ours: false,
             text: format!("tcp dport {port} drop"),
+            name: None,
         };
         let service = service(GuestMode::Loopback, 8080);
         let opening = |port: u16, source: Option<IpAddr>| crate::model::guest::Opening {

@@ -149,6 +149,7 @@ fn admin_opens(w: &mut super::world::Inner, name: &str, destination: &str, port:
         target: Target::Accept,
         ours: false,
         text: format!("tcp dport {port} ip daddr {destination} accept"),
+        name: None,
     });
 }
 

@@ -49,16 +49,18 @@ fn judge(firewall: &Firewall, text: &str) -> String {
         source: words.get(3).map(|s| s.parse().unwrap()),
     };
     match firewall.judge(&packet) {
-        Verdict::Admitted { by, ours } => {
+        Verdict::Admitted { by, ours, .. } => {
             format!("admitted{} by {by}", if ours { " (ours)" } else { "" })
         }
-        Verdict::Refused { by, chain, rejects } => {
+        Verdict::Refused {
+            by, chain, rejects, ..
+        } => {
             format!(
                 "{} by {by} in {chain}",
                 if rejects { "rejected" } else { "dropped" }
             )
         }
-        Verdict::Unclear { by } => format!("unclear by {by}"),
+        Verdict::Unclear { by, .. } => format!("unclear by {by}"),
     }
 }
 

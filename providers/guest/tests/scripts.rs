@@ -64,6 +64,7 @@ fn script(deployment: &str, lineage: &str, label: &str) -> Result<String, String
         survives: BTreeSet::new(),
         record: RecordFact::Absent,
         settings: BTreeMap::new(),
+        network: plimsoll_core::model::guest::NetworkFacts::default(),
         unread: Vec::new(),
     };
     let order = GuestOrder {

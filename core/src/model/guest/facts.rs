@@ -28,6 +28,9 @@ pub struct GuestFacts {
     pub record: RecordFact,
     /// Kernel settings that decide whether packets arrive, by name.
     pub settings: BTreeMap<String, String>,
+    /// Interfaces, the way of answers, and who else keeps addresses.
+    #[serde(default, skip_serializing_if = "NetworkFacts::is_empty")]
+    pub network: NetworkFacts,
     /// What could not be read and why, for example a command that is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
@@ -45,6 +48,88 @@ pub enum RecordFact {
 pub struct InterfaceAddress {
     pub interface: String,
     pub address: IpNet,
+}
+
+/// What surrounds the addresses. A part that could not be read is empty, and a reader says "unknown" of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkFacts {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<GuestInterface>,
+    /// Addresses that files of the machine name, whoever wrote them: a reboot may bring them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persisted: Vec<PersistedAddress>,
+    /// Which way an answer to an outside client leaves, for each address of the guest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<ReplyPath>,
+}
+
+impl NetworkFacts {
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            interfaces,
+            persisted,
+            replies,
+        } = self;
+        interfaces.is_empty() && persisted.is_empty() && replies.is_empty()
+    }
+
+    /// The way an answer from this address leaves.
+    pub fn reply_from(&self, source: IpAddr) -> Option<&ReplyPath> {
+        self.replies.iter().find(|reply| reply.source == source)
+    }
+
+    /// Files that name this address.
+    pub fn keepers_of(&self, address: IpAddr) -> impl Iterator<Item = &PersistedAddress> {
+        self.persisted
+            .iter()
+            .filter(move |kept| kept.address == address)
+    }
+}
+
+/// One network interface as the guest has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestInterface {
+    /// `eth0`; on Windows the alias.
+    pub name: String,
+    /// In lower case with colons: `00:0d:3a:12:34:56`. Azure writes the same as `00-0D-3A-12-34-56` on the NIC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware_address: Option<String>,
+    /// The kernel's driver: `hv_netvsc` is the synthetic NIC that Azure's host gives; a virtual function of accelerated
+    /// networking has the same hardware address and stands under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    pub up: bool,
+}
+
+/// The synthetic NIC of Hyper-V.
+const AZURE_DRIVER: &str = "hv_netvsc";
+
+impl GuestInterface {
+    /// Whether Azure's host manages it; `None` where the guest does not tell.
+    pub fn is_of_azure(&self) -> Option<bool> {
+        self.driver.as_deref().map(|driver| driver == AZURE_DRIVER)
+    }
+}
+
+/// An address in a file that the machine reads when it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersistedAddress {
+    pub address: IpAddr,
+    /// Where the file gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_length: Option<u8>,
+    /// `netplan`, `networkd`, `plimsoll` …
+    pub owner: String,
+    pub file: String,
+}
+
+/// What the guest's routing says of an answer that begins at one of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyPath {
+    pub source: IpAddr,
+    pub interface: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<IpAddr>,
 }
 
 /// A socket that accepts connections or datagrams.

@@ -91,6 +91,9 @@ pub struct FirewallRule {
     pub ours: bool,
     /// As the tool prints it, for people.
     pub text: String,
+    /// How its administrator would point at it: `ufw #3 allow tcp 80`. Without one the chain and the text say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// A new connection (or datagram) from outside.
@@ -105,21 +108,34 @@ pub struct Packet {
 }
 
 /// What the firewall does with a packet, and which rule says so.
+///
+/// `by` is the rule's own text, or `policy of CHAIN`; `rule` is how its administrator would point at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Admitted {
         by: String,
+        rule: String,
         ours: bool,
     },
     Refused {
         by: String,
+        rule: String,
         chain: String,
         rejects: bool,
     },
     /// A rule that we cannot read decides.
-    Unclear {
-        by: String,
-    },
+    Unclear { by: String, rule: String },
+}
+
+impl Verdict {
+    /// The deciding rule: `ufw #3 allow tcp 80`, `nftables inet filter input: tcp dport 80 drop`.
+    pub fn rule(&self) -> &str {
+        match self {
+            Self::Admitted { rule, .. }
+            | Self::Refused { rule, .. }
+            | Self::Unclear { rule, .. } => rule,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,6 +180,7 @@ impl Firewall {
         }
         admitted.unwrap_or_else(|| Verdict::Admitted {
             by: "no firewall rule refuses it".into(),
+            rule: "no firewall rule refuses it".into(),
             ours: false,
         })
     }
@@ -181,10 +198,12 @@ impl Firewall {
                 Target::Return => return self.end_of(chain, depth),
                 Target::Accept => Verdict::Admitted {
                     by: rule.text.clone(),
+                    rule: self.name_of(chain, rule),
                     ours: rule.ours,
                 },
                 Target::Drop | Target::Reject => Verdict::Refused {
                     by: rule.text.clone(),
+                    rule: self.name_of(chain, rule),
                     chain: chain.name.clone(),
                     rejects: rule.target == Target::Reject,
                 },
@@ -203,6 +222,7 @@ impl Firewall {
                 (true, Verdict::Refused { .. } | Verdict::Unclear { .. }) => {
                     return Walk::Decided(Verdict::Unclear {
                         by: rule.text.clone(),
+                        rule: self.name_of(chain, rule),
                     });
                 }
             }
@@ -212,30 +232,36 @@ impl Firewall {
 
     fn jump(&self, name: &str, packet: &Packet, depth: usize) -> Walk {
         if depth >= DEEPEST_JUMP {
-            return Walk::Decided(Verdict::Unclear {
-                by: format!("chain {name} is nested too deeply"),
-            });
+            return Walk::Decided(unclear(format!("chain {name} is nested too deeply")));
         }
         match self.other.iter().find(|c| c.name == name) {
             Some(chain) => self.walk(chain, packet, depth + 1),
-            None => Walk::Decided(Verdict::Unclear {
-                by: format!("chain {name} was not read"),
-            }),
+            None => Walk::Decided(unclear(format!("chain {name} was not read"))),
         }
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as a question to the firewall beside `walk` and `jump`"
-    )]
+    fn name_of(&self, chain: &Chain, rule: &FirewallRule) -> String {
+        match &rule.name {
+            Some(name) => name.clone(),
+            None => format!("{} {}: {}", self.kind, chain.name, rule.text),
+        }
+    }
+
     fn end_of(&self, chain: &Chain, depth: usize) -> Walk {
         if depth > 0 {
             return Walk::FellThrough;
         }
         let by = format!("policy of {}", chain.name);
+        let rule = match (self.kind, &chain.policy) {
+            (FirewallKind::Ufw, Target::Drop | Target::Reject) => {
+                "ufw default deny incoming".into()
+            }
+            (kind, _) => format!("{kind} {by}"),
+        };
         Walk::Decided(match chain.policy {
             Target::Drop | Target::Reject => Verdict::Refused {
                 by,
+                rule,
                 chain: chain.name.clone(),
                 rejects: chain.policy == Target::Reject,
             },
@@ -243,8 +269,19 @@ impl Firewall {
             | Target::Return
             | Target::Jump(_)
             | Target::Goto(_)
-            | Target::Continue => Verdict::Admitted { by, ours: false },
+            | Target::Continue => Verdict::Admitted {
+                by,
+                rule,
+                ours: false,
+            },
         })
+    }
+}
+
+fn unclear(by: String) -> Verdict {
+    Verdict::Unclear {
+        rule: by.clone(),
+        by,
     }
 }
 
@@ -323,6 +360,7 @@ mod tests {
             ports: vec![(port, port)],
             uncertain: false,
             text: format!("{destination} {port} {target:?}"),
+            name: None,
             target,
             ours: false,
         }

@@ -9,7 +9,10 @@ mod weak_host;
 
 pub use connection::{Connection, GuestRef, Interface, Os};
 pub use entry::{AZURE_PROBE_SOURCE, EntryKey, EntryState, NotAnEntry, Opening, Touch};
-pub use facts::{GuestFacts, InterfaceAddress, Listener, RecordFact};
+pub use facts::{
+    GuestFacts, GuestInterface, InterfaceAddress, Listener, NetworkFacts, PersistedAddress,
+    RecordFact, ReplyPath,
+};
 pub use firewall::{Chain, Firewall, FirewallKind, FirewallRule, Packet, Target, Verdict};
 pub use record::{Claim, Entry, GuestRecord, RECORD_FORMAT, RecordError};
 pub use weak_host::{

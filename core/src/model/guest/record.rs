@@ -28,7 +28,7 @@ pub struct Entry {
 pub struct GuestRecord {
     pub format: String,
     pub version: u32,
-    /// The newest run of each deployment that this guest has seen: an older one is refused.
+    /// The newest run of each deployment that this guest has seen: an older one is refused. It outlives the entries.
     pub runs: BTreeMap<String, u64>,
     pub entries: BTreeMap<EntryKey, Entry>,
 }
@@ -82,9 +82,16 @@ impl GuestRecord {
         text
     }
 
-    /// A deployment's last entry gone, its run number goes too: nothing of it stays behind.
+    /// Nothing was ever written. Without entries the run numbers stay, so that a script which was sent before the last
+    /// entry went and arrives after it is still refused.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        let Self {
+            format: _,
+            version: _,
+            runs,
+            entries,
+        } = self;
+        runs.is_empty() && entries.is_empty()
     }
 }
 

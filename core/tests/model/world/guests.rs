@@ -47,6 +47,7 @@ pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
         survives: BTreeSet::new(),
         record: RecordFact::Absent,
         settings: BTreeMap::new(),
+        network: plimsoll_core::model::guest::NetworkFacts::default(),
         unread: Vec::new(),
     }
 }
@@ -175,6 +176,7 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
                     target: Target::Accept,
                     ours: true,
                     text,
+                    name: None,
                 });
             }
         }

@@ -2,7 +2,7 @@
 
 use super::frame::{self, FrameError, Sections};
 use super::listeners::Family;
-use super::{addresses, boot, firewall, listeners};
+use super::{addresses, boot, firewall, listeners, network};
 use plimsoll_core::model::guest::{GuestFacts, GuestRecord, RecordFact};
 use std::collections::BTreeMap;
 
@@ -57,6 +57,7 @@ fn from_sections(sections: &Sections) -> Result<GuestFacts, FactsError> {
         firewall,
         listeners: found,
         record: record(sections),
+        network: network::read(sections),
         settings: settings(ok("settings").unwrap_or_default()),
         unread,
     })

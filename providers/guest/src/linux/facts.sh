@@ -43,6 +43,7 @@ print_settings() {
     /proc/sys/net/ipv4/conf/all/arp_ignore /proc/sys/net/ipv4/conf/lo/arp_ignore \
     /proc/sys/net/ipv4/conf/all/arp_announce \
     /proc/sys/net/ipv4/tcp_timestamps /proc/sys/net/ipv4/ip_forward \
+    /proc/sys/net/ipv6/conf/all/forwarding \
     /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/ipv6/ip_nonlocal_bind \
     /proc/sys/net/ipv4/ip_local_port_range /proc/sys/net/ipv4/ip_local_reserved_ports \
     /proc/sys/net/ipv6/conf/all/disable_ipv6 /proc/sys/net/ipv6/conf/lo/disable_ipv6; do
@@ -54,6 +55,47 @@ print_settings() {
 }
 print_init() {
   if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi
+}
+# The driver tells the NICs that the host gives from those that software makes. `/sys` can be another namespace's, so the
+# hardware address goes with it and is compared.
+print_drivers() {
+  for directory in /sys/class/net/*/device/driver; do
+    [ -e "$directory" ] || continue
+    interface=${directory%/device/driver}
+    IFS= read -r hardware <"$interface/address" || continue
+    driver=$(readlink "$directory") || continue
+    echo "${interface##*/} $hardware ${driver##*/}"
+  done
+}
+# Files that give interfaces addresses at boot, and every word in them that looks like an address. Nothing else of them is
+# shown, because some hold secrets.
+print_persisted() {
+  set --
+  for file in /etc/netplan/*.yaml /etc/systemd/network/*.network /etc/systemd/network/*.network.d/*.conf \
+    /etc/network/interfaces /etc/network/interfaces.d/* /etc/sysconfig/network-scripts/ifcfg-* \
+    /etc/sysconfig/network/ifcfg-* /etc/NetworkManager/system-connections/*.nmconnection \
+    /etc/keepalived/*.conf /etc/rc.local /etc/systemd/system/*.service; do
+    if [ -f "$file" ] && [ "$file" != /etc/systemd/system/plimsoll.service ]; then set -- "$@" "$file"; fi
+  done
+  [ "$#" -gt 0 ] || return 0
+  awk '/^[ \t]*[#;]/ || /[Gg]ateway|nameserver|DNS|NTP|via/ { next }
+    FILENAME ~ /\.service$/ && !/addr/ { next }
+    { while (match($0, /[0-9A-Fa-f:.]*[0-9A-Fa-f:][:.][0-9A-Fa-f:.]+(\/[0-9]+)?/)) {
+        word = substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH)
+        if (word ~ /[0-9A-Fa-f]/ && !seen[FILENAME word]++) print word " " FILENAME } }' "$@" 2>/dev/null
+}
+# The way of an answer to a client far away, for each address that is not only for this machine: one line for each way.
+# The far ends are addresses that documentation is written with.
+print_replies() {
+  for family in 4 6; do
+    if [ "$family" = 4 ]; then far=192.0.2.1; else far=2001:db8::1; fi
+    ip -o "-$family" addr show 2>/dev/null | awk -v far="$far" '$4 !~ /^(127\.|::1\/|fe80:)/ {
+      sub("/.*", "", $4); print "route get " far " from " $4 }' | ip "-$family" -o -force -batch - 2>/dev/null | awk '{
+      from = ""; dev = ""; via = "-"
+      for (i = 1; i < NF; i++) { if ($i == "from") from = $(i + 1); if ($i == "dev") dev = $(i + 1); if ($i == "via") via = $(i + 1) }
+      if (from != "" && dev != "") ways[dev " " via] = ways[dev " " via] " " from }
+      END { for (way in ways) print way ways[way] }' | sort
+  done
 }
 print_record_digest() { sha256sum </var/lib/plimsoll/record.json; }
 # The lines that name an entry, where the digest says that nobody but us has written them.
@@ -75,6 +117,10 @@ print_sections() {
   # Asked for one family at a time: together, `*:80` does not tell which families a socket serves.
   command_section listeners4 ss -H -4 -ltnup
   command_section listeners6 ss -H -6 -ltnup
+  command_section links ip -o link show
+  command_section drivers print_drivers
+  command_section persisted print_persisted
+  command_section replies print_replies
   command_section settings print_settings
   command_section nftables nft -j list ruleset
   command_section iptables iptables-save

@@ -7,6 +7,7 @@ pub mod facts;
 pub mod firewall;
 pub mod frame;
 pub(crate) mod listeners;
+pub(crate) mod network;
 pub(crate) mod pack;
 pub(crate) mod script;
 pub(crate) mod verify;

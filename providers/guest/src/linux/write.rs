@@ -181,9 +181,7 @@ fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite
             ways,
         });
     }
-    if !made.is_empty() || !between.is_empty() {
-        between.runs.insert(claim.deployment.clone(), order.run);
-    }
+    between.runs.insert(claim.deployment.clone(), order.run);
     let mut after = between.clone();
     let mut gone = Vec::new();
     for Touch { key, .. } in &order.step.release {
@@ -200,13 +198,6 @@ fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite
                 address,
             });
         }
-    }
-    let claimed = |record: &GuestRecord| {
-        let mut claims = record.entries.values().flat_map(|e| &e.claims);
-        claims.any(|c| c.deployment == claim.deployment)
-    };
-    if !claimed(&after) {
-        after.runs.remove(&claim.deployment);
     }
     Ok(Work {
         made,
@@ -238,22 +229,21 @@ fn expectations(order: &GuestOrder<'_>, before: &GuestRecord, work: &Work) -> Ve
     expectations
 }
 
-/// Record, boot script, unit and link, or none of them.
+/// The record, and boot script, unit and link where there is something to put back at boot.
 fn keep(body: &mut String, order: &GuestOrder<'_>, record: &GuestRecord) {
-    if record.is_empty() {
-        body.push_str("remove_unit\nattempt record rm -f /var/lib/plimsoll/record.json\n");
+    let mut file = |path: &str, mode: u16, text: &str| {
+        let document = here_document(text);
+        write!(body, "write_file {path} {mode} {document}").expect("a String takes everything");
+    };
+    // The record goes first: what is made without it could never be taken back.
+    file("/var/lib/plimsoll/record.json", 600, &record.text());
+    if record.entries.is_empty() {
+        // Only the run numbers stay. A script that was sent earlier may still come.
+        body.push_str("remove_unit\n");
         return;
     }
-    let boot = boot::text(&boot_lines(order, record));
-    // The record goes first: what is made without it could never be taken back.
-    for (path, mode, text) in [
-        ("/var/lib/plimsoll/record.json", 600, record.text()),
-        (boot::BOOT, 600, boot),
-        (boot::UNIT, 644, boot::UNIT_TEXT.to_owned()),
-    ] {
-        let document = here_document(&text);
-        write!(body, "write_file {path} {mode} {document}").expect("a String takes everything");
-    }
+    file(boot::BOOT, 600, &boot::text(&boot_lines(order, record)));
+    file(boot::UNIT, 644, boot::UNIT_TEXT);
     body.push_str("link_unit\n");
 }
 

@@ -1,9 +1,9 @@
 //! The traits that the engine calls, over a transport made of a command, as the lab does it.
 
-use crate::namespace::{Namespace, Step, reference};
+use crate::namespace::{Namespace, Step, assert_over, reference};
 use crate::writes::DROPPING;
 use plimsoll_core::apply::{EnactGuests, GuestOrder, ObserveGuests, WorldError};
-use plimsoll_core::model::guest::{GuestFacts, Os, RecordFact};
+use plimsoll_core::model::guest::{GuestFacts, Os};
 use plimsoll_core::model::observed::Observation;
 use plimsoll_guest::transport::CommandTransport;
 use plimsoll_guest::{Guests, Limits};
@@ -61,7 +61,7 @@ async fn a_step_ends_with_the_facts_that_prove_it() {
     let last = enact(&guests, &after, &Step::new(2, &[], &KEYS))
         .await
         .unwrap();
-    assert_eq!(last.record, RecordFact::Absent);
+    assert_over(&last);
 }
 
 #[tokio::test]

@@ -157,11 +157,11 @@ impl Namespace {
         self.run("sh", &attempt).status.success()
     }
 
-    /// Everything that an undo must bring back.
+    /// Everything that an undo must bring back. What stays is the record with the run numbers: see `late`.
     pub(crate) fn everything(&self) -> String {
         self.sh("ip -o addr | sed 's/valid_lft.*//'; nft -s list ruleset 2>/dev/null | grep -v '^# Warning'
             for tool in iptables ip6tables iptables-legacy ip6tables-legacy; do $tool-save 2>/dev/null | sed -e '/^#/d' -e 's/ \\[.*//'; done
-            find /etc/systemd /var/lib /run /etc/firewalld -path /run/dbus -prune -o -print 2>/dev/null | sort
+            find /etc/systemd /var/lib /run /etc/firewalld -path /run/dbus -prune -o -print 2>/dev/null | sort | grep -vx -e /var/lib/plimsoll -e /var/lib/plimsoll/record.json
             cat /etc/ufw/user.rules /etc/ufw/user6.rules /etc/firewalld/policies/* 2>/dev/null; true\n")
     }
 
@@ -197,6 +197,16 @@ impl Drop for Namespace {
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
+}
+
+/// What is left of us once the last entry is gone: nothing but the newest run of each deployment.
+pub(crate) fn assert_over(facts: &GuestFacts) {
+    let record = facts.record().expect("the runs are remembered");
+    assert!(
+        record.entries.is_empty() && !record.runs.is_empty(),
+        "{record:?}"
+    );
+    assert!(facts.survives.is_empty());
 }
 
 /// Compares what `everything` said and shows only the lines that differ.

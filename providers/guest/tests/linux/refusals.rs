@@ -1,7 +1,8 @@
 //! What a script refuses, and that it then has done nothing.
 
-use crate::namespace::{Namespace, Step};
+use crate::namespace::{Namespace, Step, assert_over};
 use crate::writes::DROPPING;
+use plimsoll_core::model::guest::RecordFact;
 
 const KEYS: [&str; 2] = ["address 65.52.0.1", "firewall tcp port 80 to 65.52.0.1"];
 
@@ -26,6 +27,7 @@ fn a_script_that_was_cut_does_nothing() {
         }
     }
     assert_eq!(namespace.everything(), before);
+    assert_eq!(namespace.facts().record, RecordFact::Absent);
     assert!(namespace.run("bash", &script).status.success());
     assert_ne!(namespace.everything(), before);
 }
@@ -41,6 +43,27 @@ fn an_older_run_is_refused() {
     let output = namespace.run("sh", &late);
     assert!(String::from_utf8_lossy(&output.stdout).contains("plimsoll-refused 74 "));
     assert_eq!(output.status.code(), Some(74));
+    assert_eq!(namespace.everything(), before);
+}
+
+/// Run Command cannot be cancelled: its script may come when the deployment is over and gone.
+#[test]
+fn an_older_run_is_refused_even_after_the_last_entry_went() {
+    let Some(namespace) = Namespace::new(DROPPING) else {
+        return;
+    };
+    let late = Step::new(1, &KEYS, &[]).script(&namespace.facts());
+    namespace.enact(&Step::new(2, &KEYS, &[])).unwrap();
+    let before = namespace.everything();
+    let over = namespace.enact(&Step::new(3, &[], &KEYS)).unwrap();
+    assert_over(&over);
+    let after = namespace.everything();
+    assert_ne!(after, before);
+    let output = namespace.run("sh", &late);
+    assert_eq!(output.status.code(), Some(74));
+    assert_eq!(namespace.everything(), after);
+    // A later one of the same deployment begins anew.
+    namespace.enact(&Step::new(4, &KEYS, &[])).unwrap();
     assert_eq!(namespace.everything(), before);
 }
 

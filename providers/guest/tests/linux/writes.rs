@@ -1,7 +1,7 @@
 //! Expand, run again, boot, contract.
 
-use crate::namespace::{Namespace, Step, assert_same};
-use plimsoll_core::model::guest::{EntryKey, GuestFacts, RecordFact};
+use crate::namespace::{Namespace, Step, assert_over, assert_same};
+use plimsoll_core::model::guest::{EntryKey, GuestFacts};
 
 pub(crate) const DROPPING: &str = r#"
 table inet filter {
@@ -102,7 +102,7 @@ pub(crate) fn life(namespace: &Namespace, lose: &str) {
     }
 
     let facts = namespace.enact(&Step::new(3, &[], &ALL)).unwrap();
-    assert_eq!(facts.record, RecordFact::Absent);
+    assert_over(&facts);
     assert_same(&namespace.everything(), &before, "nothing of ours is left");
 }
 

@@ -111,6 +111,7 @@ impl Draft {
             target: target.clone(),
             ours,
             text: text.to_owned(),
+            name: None,
         }));
     }
 }

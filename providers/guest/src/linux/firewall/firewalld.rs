@@ -56,12 +56,23 @@ pub(crate) fn has(sections: &Sections, opening: &Opening, destination: IpAddr) -
         && flat.contains(&in_file(opening, destination))
 }
 
-/// Rules of ours are those in the chains that firewalld makes for our policy.
-pub(crate) fn mark_ours(chains: &mut [Chain]) {
-    let of_ours = format!("inet firewalld filter_IN_policy_{MARKER}_");
-    for chain in chains.iter_mut().filter(|c| c.name.starts_with(&of_ours)) {
+/// Chains are called after the zone or policy that they are made for; rules of ours are those of our policy.
+pub(crate) fn name_rules(chains: &mut [Chain]) {
+    for chain in chains {
+        let Some(place) = chain.name.strip_prefix("inet firewalld filter_IN_") else {
+            continue;
+        };
+        let (kind, place) = match place.strip_prefix("policy_") {
+            Some(policy) => ("policy", policy),
+            None => ("zone", place),
+        };
+        // `_pre`, `_log`, `_deny`, `_allow` and `_post` are the parts of one.
+        let parts = ["_pre", "_log", "_deny", "_allow", "_post"];
+        let name = parts.iter().find_map(|part| place.strip_suffix(part));
+        let name = name.unwrap_or(place).to_owned();
         for rule in &mut chain.rules {
-            rule.ours = true;
+            rule.ours = kind == "policy" && name == MARKER;
+            rule.name = Some(format!("firewalld {kind} {name}: {}", rule.text));
         }
     }
 }

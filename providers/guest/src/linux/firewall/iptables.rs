@@ -19,6 +19,7 @@ pub(crate) fn read(saved: &str, tool: &str) -> Option<Filter> {
     let ipv4 = !tool.starts_with("ip6");
     let mut inside = false;
     let mut chains: BTreeMap<String, Chain> = BTreeMap::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for line in saved.lines() {
         match line.split_at_checked(1) {
             Some(("*", table)) => inside = table.trim() == "filter",
@@ -46,7 +47,14 @@ pub(crate) fn read(saved: &str, tool: &str) -> Option<Filter> {
                     && append == "-A"
                     && let Some(chain) = chains.get(name).map(|c| c.name.clone())
                 {
-                    let rules = rule(rest, line, tool, ipv4, &chains);
+                    let mut rules = rule(rest, line, tool, ipv4, &chains);
+                    // As `iptables -L --line-numbers` counts, also what is left out here.
+                    let number = numbers.entry(name.clone()).or_default();
+                    *number += 1;
+                    let words = line.splitn(3, ' ').nth(2).unwrap_or_default();
+                    for rule in &mut rules {
+                        rule.name = Some(format!("{tool} {name} #{number}: {words}"));
+                    }
                     if let Some(chain) = chains.values_mut().find(|c| c.name == chain) {
                         chain.rules.extend(rules);
                     }

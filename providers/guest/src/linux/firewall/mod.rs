@@ -34,6 +34,7 @@ fn unread_chain() -> Chain {
         target: Target::Drop,
         ours: false,
         text: "the nftables ruleset, which `nft -j list ruleset` could not print".to_owned(),
+        name: None,
     };
     Chain {
         name: "nftables (not read)".to_owned(),
@@ -112,10 +113,10 @@ pub(crate) fn read(sections: &Sections, unread: &mut Vec<String>) -> Firewall {
         FirewallKind::None
     };
     if kind == FirewallKind::Ufw {
-        ufw::mark_ours(sections, &mut other);
+        ufw::name_rules(sections, &mut other);
     }
     if kind == FirewallKind::Firewalld {
-        firewalld::mark_ours(&mut other);
+        firewalld::name_rules(&mut other);
     }
     base.retain(|chain| kind != FirewallKind::None || refuses(chain));
     Firewall {

@@ -148,7 +148,7 @@ impl WithoutOurs {
             let (by, chain) = match self.firewall.judge(&packet) {
                 Verdict::Admitted { .. } => return Ok(found),
                 // What ufw does by its own rules comes after the rules of its users.
-                Verdict::Unclear { by } if self.firewall.kind == FirewallKind::Ufw => {
+                Verdict::Unclear { by, .. } if self.firewall.kind == FirewallKind::Ufw => {
                     let again = found.contains(&Way::Ufw);
                     if again || !self.append(ufw_chain(destination), ours) {
                         return Err(Blocked::Unclear { what, by });
@@ -156,7 +156,7 @@ impl WithoutOurs {
                     found.push(Way::Ufw);
                     continue;
                 }
-                Verdict::Unclear { by } => return Err(Blocked::Unclear { what, by }),
+                Verdict::Unclear { by, .. } => return Err(Blocked::Unclear { what, by }),
                 Verdict::Refused { by, chain, .. } => (by, chain),
             };
             let way = manager(self.firewall.kind, &chain, destination);
@@ -240,6 +240,7 @@ fn accept(opening: &Opening, destination: IpAddr) -> FirewallRule {
         target: Target::Accept,
         ours: true,
         text: String::new(),
+        name: None,
     }
 }
 

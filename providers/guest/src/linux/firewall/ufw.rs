@@ -4,6 +4,7 @@ use super::super::frame::Sections;
 use super::MARKER;
 use plimsoll_core::model::Protocol;
 use plimsoll_core::model::guest::{Chain, Opening};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// `ENABLED=` is the truth about ufw.
@@ -60,26 +61,57 @@ fn rule_files(sections: &Sections) -> impl Iterator<Item = &str> {
         .filter_map(|name| sections.get(name)?.ok())
 }
 
-/// The kernel's rules of ufw carry no comment: the line that ufw wrote under a tuple of ours is the one to look for.
-pub(crate) fn mark_ours(sections: &Sections, chains: &mut [Chain]) {
+/// The kernel's rules of ufw carry no comment and no number: the lines that ufw wrote under a tuple are the ones to look for.
+pub(crate) fn name_rules(sections: &Sections, chains: &mut [Chain]) {
     let suffix: String = MARKER.bytes().map(|byte| format!("{byte:02x}")).collect();
     let suffix = format!(" comment={suffix}");
-    let mut wanted: Vec<Vec<String>> = Vec::new();
+    let mut known: BTreeMap<Vec<String>, (String, bool)> = BTreeMap::new();
+    // As `ufw status numbered` counts: the rules of IPv4, then those of IPv6.
+    let mut number = 0_usize;
     for rules in rule_files(sections) {
-        let mut of_ours = false;
+        let mut tuple = None;
         for line in rules.lines() {
-            if line.starts_with("### ") {
-                of_ours = line.ends_with(&suffix);
-            } else if of_ours && line.starts_with("-A ") {
-                wanted.push(comparable(line));
+            if let Some(words) = line.strip_prefix(TUPLE) {
+                number += 1;
+                tuple = Some((named(number, words), line.ends_with(&suffix)));
+            } else if line.starts_with("### ") {
+                tuple = None;
+            } else if line.starts_with("-A ")
+                && let Some(tuple) = &tuple
+            {
+                known.entry(comparable(line)).or_insert(tuple.clone());
             }
         }
     }
     for chain in chains {
         for rule in &mut chain.rules {
-            rule.ours |= wanted.contains(&comparable(&rule.text));
+            if let Some((name, ours)) = known.get(&comparable(&rule.text)) {
+                rule.ours |= ours;
+                rule.name = Some(name.clone());
+            }
         }
     }
+}
+
+const TUPLE: &str = "### tuple ### ";
+
+/// `allow tcp 80 65.52.0.1 any 0.0.0.0/0 in`: action, protocol, port and destination, port and source, direction.
+fn named(number: usize, tuple: &str) -> String {
+    let words: Vec<&str> = tuple.split(' ').collect();
+    let word = |at: usize| words.get(at).copied().unwrap_or_default();
+    let any = |word: &str| matches!(word, "any" | "0.0.0.0/0" | "::/0" | "");
+    let mut name = format!("ufw #{number} {}", word(0).replace('_', " "));
+    for part in [word(1), word(2)] {
+        if !any(part) {
+            name += &format!(" {part}");
+        }
+    }
+    for (before, part) in [(" to ", word(3)), (" from ", word(5))] {
+        if !any(part) {
+            name += &format!("{before}{part}");
+        }
+    }
+    name
 }
 
 /// ufw writes `-p tcp -d A --dport 80`, the kernel's listing `-d A/32 -p tcp -m tcp --dport 80`: the same words, sorted.
