@@ -28,7 +28,7 @@ pub struct GuestFacts {
     pub record: RecordFact,
     /// Kernel settings that decide whether packets arrive, by name.
     pub settings: BTreeMap<String, String>,
-    /// Interfaces, the way of answers, and who else keeps addresses.
+    /// What interfaces are made of, the way of answers, and who else keeps addresses.
     #[serde(default, skip_serializing_if = "NetworkFacts::is_empty")]
     pub network: NetworkFacts,
     /// What could not be read and why, for example a command that is missing.
@@ -54,7 +54,7 @@ pub struct InterfaceAddress {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkFacts {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub interfaces: Vec<GuestInterface>,
+    pub hardware: Vec<InterfaceHardware>,
     /// Addresses that files of the machine name, whoever wrote them: a reboot may bring them back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persisted: Vec<PersistedAddress>,
@@ -66,11 +66,11 @@ pub struct NetworkFacts {
 impl NetworkFacts {
     pub fn is_empty(&self) -> bool {
         let Self {
-            interfaces,
+            hardware,
             persisted,
             replies,
         } = self;
-        interfaces.is_empty() && persisted.is_empty() && replies.is_empty()
+        hardware.is_empty() && persisted.is_empty() && replies.is_empty()
     }
 
     /// The way an answer from this address leaves.
@@ -86,9 +86,9 @@ impl NetworkFacts {
     }
 }
 
-/// One network interface as the guest has it.
+/// What one network interface is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuestInterface {
+pub struct InterfaceHardware {
     /// `eth0`; on Windows the alias.
     pub name: String,
     /// In lower case with colons: `00:0d:3a:12:34:56`. Azure writes the same as `00-0D-3A-12-34-56` on the NIC.
@@ -104,7 +104,7 @@ pub struct GuestInterface {
 /// The synthetic NIC of Hyper-V.
 const AZURE_DRIVER: &str = "hv_netvsc";
 
-impl GuestInterface {
+impl InterfaceHardware {
     /// Whether Azure's host manages it; `None` where the guest does not tell.
     pub fn is_of_azure(&self) -> Option<bool> {
         self.driver.as_deref().map(|driver| driver == AZURE_DRIVER)
@@ -318,6 +318,7 @@ mod tests {
             survives: BTreeSet::new(),
             record: RecordFact::Absent,
             settings: BTreeMap::new(),
+            network: NetworkFacts::default(),
             unread: Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ mod weak_host;
 pub use connection::{Connection, GuestRef, Interface, Os};
 pub use entry::{AZURE_PROBE_SOURCE, EntryKey, EntryState, NotAnEntry, Opening, Touch};
 pub use facts::{
-    GuestFacts, GuestInterface, InterfaceAddress, Listener, NetworkFacts, PersistedAddress,
+    GuestFacts, InterfaceAddress, InterfaceHardware, Listener, NetworkFacts, PersistedAddress,
     RecordFact, ReplyPath,
 };
 pub use firewall::{Chain, Firewall, FirewallKind, FirewallRule, Packet, Target, Verdict};

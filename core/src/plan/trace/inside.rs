@@ -95,7 +95,7 @@ impl Inside<'_> {
                 )
                 .note("Azure sends a member without an answer to its probe nothing");
             }
-            Verdict::Unclear { by } => {
+            Verdict::Unclear { by, .. } => {
                 return Hop::unknown(
                     HopKind::Probe,
                     format!("{at}: a firewall rule that plimsoll cannot judge: {by}"),
@@ -222,7 +222,9 @@ impl Inside<'_> {
                 HopKind::Firewall,
                 format!("{} is not active", firewall.kind),
             ),
-            Verdict::Refused { by, chain, rejects } => {
+            Verdict::Refused {
+                by, chain, rejects, ..
+            } => {
                 let verb = if rejects { "rejects" } else { "drops" };
                 Hop::broken(
                     HopKind::Firewall,
@@ -230,7 +232,7 @@ impl Inside<'_> {
                     self.firewall_fix(&chain, &by, &packet),
                 )
             }
-            Verdict::Unclear { by } => Hop::unknown(
+            Verdict::Unclear { by, .. } => Hop::unknown(
                 HopKind::Firewall,
                 format!("a rule that plimsoll cannot judge may refuse it: {by}"),
             ),

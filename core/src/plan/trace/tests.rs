@@ -78,6 +78,7 @@ fn rule(destination: &str, port: u16, target: Target, text: &str) -> FirewallRul
         target,
         ours: false,
         text: text.to_owned(),
+        name: None,
     }
 }
 
@@ -121,6 +122,8 @@ fn healthy(n: u8) -> GuestFacts {
         survives: BTreeSet::new(),
         record: RecordFact::Absent,
         settings: BTreeMap::new(),
+        interfaces: Vec::new(),
+        network: crate::model::guest::NetworkFacts::default(),
         unread: Vec::new(),
     }
 }

@@ -1,20 +1,20 @@
 //! Interfaces, files that keep addresses, and the ways of answers. What cannot be read is left out.
 
 use super::frame::Sections;
-use plimsoll_core::model::guest::{GuestInterface, NetworkFacts, PersistedAddress, ReplyPath};
+use plimsoll_core::model::guest::{InterfaceHardware, NetworkFacts, PersistedAddress, ReplyPath};
 use std::net::IpAddr;
 
 pub(crate) fn read(sections: &Sections) -> NetworkFacts {
     let ok = |name: &str| sections.get(name).and_then(|s| s.ok()).unwrap_or_default();
     NetworkFacts {
-        interfaces: interfaces(ok("links"), ok("drivers")),
+        hardware: hardware(ok("links"), ok("drivers")),
         persisted: ok("persisted").lines().filter_map(persisted).collect(),
         replies: ok("replies").lines().flat_map(replies).collect(),
     }
 }
 
 /// `2: eth0@if4: <BROADCAST,UP> mtu 1500 …\    link/ether 00:0d:3a:12:34:56 brd …`, and `eth0 00:0d:3a:12:34:56 hv_netvsc`.
-fn interfaces(links: &str, drivers: &str) -> Vec<GuestInterface> {
+fn hardware(links: &str, drivers: &str) -> Vec<InterfaceHardware> {
     let one = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let name = words.get(1)?.trim_end_matches(':').split('@').next()?;
@@ -23,15 +23,15 @@ fn interfaces(links: &str, drivers: &str) -> Vec<GuestInterface> {
             .trim_matches(['<', '>'])
             .split(',')
             .any(|f| f == "UP");
-        let hardware = words.iter().position(|w| w.ends_with("link/ether"));
-        let hardware = hardware.and_then(|at| words.get(at + 1)).copied();
+        let address = words.iter().position(|w| w.ends_with("link/ether"));
+        let address = address.and_then(|at| words.get(at + 1)).copied();
         let driver = drivers.lines().find_map(|line| {
             let (told, driver) = line.rsplit_once(' ')?;
-            (told == format!("{name} {}", hardware?)).then(|| driver.to_owned())
+            (told == format!("{name} {}", address?)).then(|| driver.to_owned())
         });
-        Some(GuestInterface {
+        Some(InterfaceHardware {
             name: name.to_owned(),
-            hardware_address: hardware.map(str::to_lowercase),
+            hardware_address: address.map(str::to_lowercase),
             driver,
             up: flags,
         })
@@ -96,8 +96,8 @@ mod tests {
             2: eth0@if4: <BROADCAST,MULTICAST,UP> mtu 1500 qdisc mq state UP\\    link/ether 00:0D:3A:12:34:56 brd ff:ff:ff:ff:ff:ff\n\
             3: eth1: <BROADCAST> mtu 1500\\    link/ether 02:00:00:00:00:12 brd ff:ff:ff:ff:ff:ff\n";
         let drivers = "eth0 00:0D:3A:12:34:56 hv_netvsc\neth1 02:00:00:00:00:99 virtio_net\n";
-        let read = interfaces(links, drivers);
-        let azure: Vec<Option<bool>> = read.iter().map(GuestInterface::is_of_azure).collect();
+        let read = hardware(links, drivers);
+        let azure: Vec<Option<bool>> = read.iter().map(InterfaceHardware::is_of_azure).collect();
         // The driver of another namespace's eth1 says nothing.
         assert_eq!(azure, [None, Some(true), None]);
         assert_eq!(
