@@ -9,6 +9,7 @@ mod fuzz;
 mod layers;
 mod oracle;
 mod python;
+mod recordings;
 mod test;
 mod tools;
 
@@ -23,6 +24,7 @@ Usage: cargo xtask TASK
   layers    check that no crate depends where it may not
   bless     rewrite golden files after a change that was meant; read their diff
   oracle DIR            compare the language with Terraform's answers in DIR
+  recordings DIR        hold recorded Azure traffic in DIR against client and emulator
   fuzz [TARGET] [SECONDS]
                         feed nonsense to the language: evaluate, format, variables (600 s each)
 ";
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Some("layers") => layers::check(),
         Some("bless") => test::bless(),
         Some("oracle") => folder(&arguments).and_then(oracle::oracle),
+        Some("recordings") => folder(&arguments).and_then(recordings::recordings),
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("help" | "-h" | "--help") | None => {
             print!("{HELP}");
@@ -45,7 +48,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("xtask: {why}");
+            // A task that has said everything itself says no more.
+            if !why.is_empty() {
+                eprintln!("xtask: {why}");
+            }
             ExitCode::FAILURE
         }
     }

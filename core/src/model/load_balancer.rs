@@ -4,6 +4,7 @@ use super::item::{Attributes, Item};
 use super::schema::ItemKind;
 use super::{ArmId, Protocol};
 use indexmap::IndexMap;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -169,6 +170,17 @@ pub struct PublicIp {
     /// What Azure allocated. Read-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A block of public IP addresses. Outbound frontends take theirs from it; it is read and never written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicIpPrefix {
+    pub id: ArmId,
+    /// What Azure allocated, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<IpNet>,
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub rest: serde_json::Map<String, serde_json::Value>,
 }

@@ -18,7 +18,9 @@ pub use code::Code;
 pub use diag::{Diagnostic, Severity};
 pub use digest::{Digest, Fingerprint, digest_of};
 pub use item::{Attr, Attributes, FieldDiff, Item};
-pub use load_balancer::{IpConfiguration, LoadBalancer, NetworkInterface, PublicIp, Rule};
+pub use load_balancer::{
+    IpConfiguration, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix, Rule,
+};
 pub use protocol::{Protocol, Where};
 pub use schema::ItemKind;
 pub use span::Span;

@@ -8,6 +8,9 @@ use crate::client::Client;
 use crate::error::{ArmError, Meaning};
 use crate::operation::Wait;
 use crate::patience::seconds;
+use crate::wire::{
+    ManagedRunCommand, Printed, decode_run_command, decode_run_command_output, encode_run_command,
+};
 use plimsoll_core::apply::Progress;
 use plimsoll_core::model::ArmId;
 use serde_json::{Value, json};
@@ -24,15 +27,6 @@ const BUSY: Duration = Duration::from_secs(10);
 pub enum Shell {
     Posix,
     PowerShell,
-}
-
-/// What is left of what a script printed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Printed {
-    pub stdout: String,
-    pub stderr: String,
-    /// Only a managed run command tells.
-    pub exit_code: Option<i32>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +112,8 @@ pub async fn run(
     };
     let said = client.outcome(machine, &answer, &wait, progress).await;
     let said = said.map_err(|error| refused(machine, error))?;
-    printed(&said).ok_or_else(|| RunCommandError::NoOutput(Box::new(machine.clone())))
+    decode_run_command_output(&said)
+        .ok_or_else(|| RunCommandError::NoOutput(Box::new(machine.clone())))
 }
 
 /// Runs a script as a managed run command: beside others in the same machine, and with an exit status. The resource is
@@ -135,14 +130,9 @@ pub async fn run_managed(
     let document = client.get(machine, progress).await?.ok_or_else(gone)?;
     let limit = limit.min(LONGEST);
     let id = machine.child("runCommands", name);
-    let body = json!({
-        "location": document.body.get("location"),
-        "properties": {
-            "source": { "script": script },
-            "timeoutInSeconds": limit.as_secs(),
-            "asyncExecution": false,
-        },
-    });
+    let command =
+        ManagedRunCommand::of_script(document.body.get("location"), script, limit.as_secs());
+    let body = Value::Object(encode_run_command(&command));
     let outcome = managed(client, machine, &id, &body, limit, progress).await;
     if let Ok(answer) = client.delete(&id, None, progress).await {
         // It only tidies up: a failure leaves one of 25 places taken, and the next run writes over it.
@@ -172,14 +162,11 @@ async fn managed(
         .await
         .map_err(failed)?;
     let lost = || RunCommandError::NoOutput(Box::new(machine.clone()));
-    let document = Value::Object(document.ok_or_else(lost)?.body);
-    let view = document
-        .pointer("/properties/instanceView")
-        .ok_or_else(lost)?;
-    let text = |name: &str| view.get(name).and_then(Value::as_str).unwrap_or_default();
+    let view = decode_run_command(&document.ok_or_else(lost)?.body).view;
+    let view = view.ok_or_else(lost)?;
     // The provisioning succeeds even where the execution fails, so only the view counts.
-    match text("executionState") {
-        "Succeeded" | "Failed" if view.get("exitCode").is_some() => {}
+    match view.state.as_str() {
+        "Succeeded" | "Failed" if view.exit_code.is_some() => {}
         "TimedOut" => {
             return Err(RunCommandError::TimedOut {
                 machine: Box::new(machine.clone()),
@@ -189,15 +176,14 @@ async fn managed(
         state => {
             return Err(RunCommandError::NotRun {
                 machine: Box::new(machine.clone()),
-                why: format!("{state} {}", text("executionMessage")),
+                why: format!("{state} {}", view.message),
             });
         }
     }
-    let exit_code = view.get("exitCode").and_then(Value::as_i64);
     Ok(Printed {
-        stdout: text("output").to_owned(),
-        stderr: text("error").to_owned(),
-        exit_code: exit_code.and_then(|code| i32::try_from(code).ok()),
+        stdout: view.output,
+        stderr: view.error,
+        exit_code: view.exit_code,
     })
 }
 
@@ -223,73 +209,5 @@ fn refused(machine: &ArmId, error: ArmError) -> RunCommandError {
             after: *after,
         },
         _ => RunCommandError::Arm(error),
-    }
-}
-
-/// `properties.output.value` of an operation, `output` in older versions, or `value` of a `Location`.
-fn printed(said: &Value) -> Option<Printed> {
-    let items = [
-        said.pointer("/properties/output/value"),
-        said.pointer("/properties/output"),
-        said.pointer("/output/value"),
-        said.get("output"),
-        said.get("value"),
-    ];
-    let items = items.into_iter().flatten().find_map(Value::as_array)?;
-    let text = |item: &Value, name: &str| {
-        let text = item.get(name).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    };
-    let mut printed = Printed::default();
-    for item in items {
-        let (code, message) = (text(item, "code"), text(item, "message"));
-        if code.contains("/StdOut/") {
-            printed.stdout = message;
-        } else if code.contains("/StdErr/") {
-            printed.stderr = message;
-        } else {
-            (printed.stdout, printed.stderr) = streams(&message);
-        }
-    }
-    (!items.is_empty()).then_some(printed)
-}
-
-/// Linux: `Enable succeeded: \n[stdout]\n…\n[stderr]\n…` in one text, of which the beginning may be cut off.
-fn streams(message: &str) -> (String, String) {
-    let rest = message
-        .split_once("[stdout]\n")
-        .map_or(message, |(_, rest)| rest);
-    match rest.split_once("\n[stderr]\n") {
-        Some((stdout, stderr)) => (stdout.to_owned(), stderr.to_owned()),
-        None => (rest.to_owned(), String::new()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_systems_and_both_versions() {
-        let linux = json!([{ "code": "ProvisioningState/succeeded", "message": "Enable succeeded: \n[stdout]\na\nb\n\n[stderr]\nc" }]);
-        let windows = json!([
-            { "code": "ComponentStatus/StdOut/succeeded", "message": "a\nb\n" },
-            { "code": "ComponentStatus/StdErr/succeeded", "message": "c" },
-        ]);
-        let want = Printed {
-            stdout: "a\nb\n".into(),
-            stderr: "c".into(),
-            exit_code: None,
-        };
-        for items in [linux, windows] {
-            for said in [
-                json!({ "status": "Succeeded", "properties": { "output": { "value": items } } }),
-                json!({ "status": "Succeeded", "properties": { "output": items } }),
-                json!({ "value": items }),
-            ] {
-                assert_eq!(printed(&said).as_ref(), Some(&want), "{said}");
-            }
-        }
-        assert_eq!(printed(&json!({ "status": "Succeeded" })), None);
     }
 }

@@ -7,12 +7,19 @@ mod attributes;
 mod load_balancer;
 mod network_interface;
 mod public_ip;
+mod public_ip_prefix;
 mod read_only;
+mod run_command;
 mod security;
 
 pub use load_balancer::{decode_load_balancer, encode_load_balancer};
 pub use network_interface::{decode_network_interface, encode_network_interface};
 pub use public_ip::{decode_public_ip, encode_public_ip};
+pub use public_ip_prefix::{decode_public_ip_prefix, encode_public_ip_prefix};
+pub use run_command::{
+    InstanceView, ManagedRunCommand, Printed, decode_run_command, decode_run_command_output,
+    encode_run_command,
+};
 pub use security::{decode_security_group, decode_subnet};
 
 /// A JSON object.

@@ -7,9 +7,6 @@ mod fake;
 /// What is sent to write, and what becomes of it when something moves, breaks or comes late.
 #[cfg(test)]
 mod enact;
-/// From what exists to a configuration.
-#[cfg(test)]
-mod import;
 /// The whole way over TLS, against the lab.
 #[cfg(test)]
 mod lab;
@@ -19,9 +16,6 @@ mod network_interface;
 /// There, not there, or not readable.
 #[cfg(test)]
 mod observe;
-/// Recorded traffic of real Azure goes through without loss and without false differences.
-#[cfg(test)]
-mod recordings;
 /// Scripts in virtual machines.
 #[cfg(test)]
 mod run_command;
