@@ -1,5 +1,6 @@
 //! The command line: what was typed, and nothing of what it means.
 
+use crate::view::markdown::Reader;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -83,7 +84,7 @@ pub(crate) enum Command {
     /// Take away everything that the state records; public IPs stay
     Destroy(DestroyArguments),
     /// Report what moved since the last apply
-    Drift,
+    Drift(DriftArguments),
     /// Write the configuration of a load balancer that exists, guests included
     Import(ImportArguments),
     /// Print a saved plan; reads nothing else
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     Map,
     /// Follow the packets for one destination and name where they are dropped
     Trace(TraceArguments),
+    /// Draw the way of the packets: frontends, rules, pools, guests
+    Graph(GraphArguments),
     /// Rewrite the configuration in the canonical format
     Fmt(FmtArguments),
     /// Explain a finding or diagnostic by its code
@@ -103,8 +106,33 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
 }
 
+/// Reports in files, beside what is printed.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Reports")]
+pub(crate) struct ReportArguments {
+    /// Write a report in Markdown, short enough for a comment in a pull request
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) markdown: Option<PathBuf>,
+
+    /// Who renders it; without it, the pipeline this runs in, or else GitHub
+    #[arg(long, value_enum, value_name = "HOST", requires = "markdown")]
+    pub(crate) markdown_for: Option<Reader>,
+
+    /// Write a report as one HTML file that loads nothing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) html: Option<PathBuf>,
+}
+
 /// How a plan is made, wherever one is made.
 #[derive(Clone, Debug, Default, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll plan                                   what would change, and what that does to traffic
+  plimsoll plan --out web.plim                    keep it, to apply exactly this
+  plimsoll plan --out web.plim --markdown pr.md   and a comment for the pull request
+  plimsoll plan --html plan.html                  and a page with a picture of it
+  plimsoll plan --detailed-exitcode               exit 2 when there are changes
+  plimsoll plan --json | jq '.counts'             the same for programs (plimsoll schema plan)")]
 pub(crate) struct PlanArguments {
     /// Save the plan, to be applied exactly as it is
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -121,6 +149,20 @@ pub(crate) struct PlanArguments {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll drift                          exit 0 when all is as applied, 2 when something moved
+  plimsoll drift --markdown issue.md      and a text for the issue that someone will read
+  plimsoll drift --json | jq '.drift[].what'")]
+pub(crate) struct DriftArguments {
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -137,6 +179,9 @@ pub(crate) struct ApplyArguments {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -148,6 +193,9 @@ pub(crate) struct DestroyArguments {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -166,6 +214,32 @@ pub(crate) struct ShowArguments {
     /// A plan saved by `plan --out`
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub(crate) plan: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll graph | dot -Tsvg > web.svg        the configuration, drawn by Graphviz
+  plimsoll graph --format mermaid             for a Markdown file
+  plimsoll graph web.plim                     a saved plan: what it adds, changes and deletes")]
+pub(crate) struct GraphArguments {
+    /// A plan saved by `plan --out`; without it, the configuration
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: Option<PathBuf>,
+
+    /// The language of the picture
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = GraphFormat::Dot)]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    #[default]
+    Dot,
+    Mermaid,
 }
 
 #[derive(Clone, Debug, Args)]

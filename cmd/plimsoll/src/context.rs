@@ -1,6 +1,7 @@
 //! What every command is given: the global options, the view, and the words to call plimsoll again.
 
 use crate::args::Global;
+use crate::host::Host;
 use crate::view::human::Human;
 use crate::view::json::Json;
 use crate::view::{self, Terminal, View};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) terminal: Terminal,
+    pub(crate) host: Host,
     pub(crate) view: Box<dyn View>,
 }
 
@@ -24,6 +26,7 @@ impl Context {
         Self {
             global,
             terminal,
+            host: Host::here(),
             view,
         }
     }

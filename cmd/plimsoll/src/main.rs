@@ -9,6 +9,7 @@ mod clock;
 mod context;
 mod destination;
 mod files;
+mod host;
 mod inputs;
 mod interrupt;
 mod lab_seed;
@@ -111,8 +112,14 @@ fn run(arguments: Arguments) -> Exit {
     });
     result.unwrap_or_else(|failure| {
         match &failure.told {
-            Some(told) => context.view.refused(told),
-            None => context.view.failure(&failure),
+            Some(told) => {
+                context.view.refused(told);
+                command::signals::of_diagnostics(&context, told);
+            }
+            None => {
+                context.view.failure(&failure);
+                command::signals::of_failure(&context, &failure);
+            }
         }
         failure.exit
     })

@@ -3,18 +3,19 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::view::{Ending, Told};
+use crate::view::{self, Ending, Places, Story, Told};
 use crate::world::{self, World};
 use crate::{clock, files, inputs, interrupt, sources, who};
 use plimsoll_core::apply::{self, Event, Outcome};
 use plimsoll_core::config::{self, Configuration};
 use plimsoll_core::model::Diagnostic;
 
-use plimsoll_core::plan::{self, Mode, Plan, Question};
+use plimsoll_core::plan::{self, Mode, Plan, Question, StepId};
 use plimsoll_core::state::{State, StateEdit, StateError};
 use plimsoll_store::{LockedStore, StoreError};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A configuration without errors, and what else was said about it.
@@ -155,6 +156,7 @@ pub(crate) async fn apply(
     planned: &Planned,
     store: &LockedStore,
     calls: &Calls,
+    report: &dyn Fn(&Story<'_>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let plan = &planned.plan;
     let state = match &planned.prior {
@@ -174,7 +176,14 @@ pub(crate) async fn apply(
     let stopping = Arc::clone(&shown);
     let stop = interrupt::watch(move || stopping.stopping())?;
     let started = Instant::now();
-    let events = |event: Event| shown.event(&clock::now(), &event);
+    let outcomes = Mutex::new(BTreeMap::new());
+    let events = |event: Event| {
+        if let Some((step, outcome)) = fate(&event) {
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.insert(step, outcome);
+        }
+        shown.event(&clock::now(), &event);
+    };
     let outcome = apply::run(plan, state, who::writer(), &world, &events, &stop).await;
     // A guest that left the configuration and could not be undone stays to be done.
     let pending = plan
@@ -190,7 +199,9 @@ pub(crate) async fn apply(
         .iter()
         .map(|moved| (moved.target.clone(), moved.what.clone()))
         .collect();
-    shown.end(&Ending {
+    let complete = exit == Exit::Done || (outcome.failed == 0 && outcome.skipped == 0);
+    let go_on = [("Go on from here".to_owned(), calls.again.clone())];
+    let ending = Ending {
         done: outcome.done,
         failed: outcome.failed,
         skipped: outcome.skipped,
@@ -203,8 +214,56 @@ pub(crate) async fn apply(
         again: &calls.again,
         replan: &calls.replan,
         next: &calls.next,
-    });
+    };
+    shown.end(&ending);
+    report(&Story {
+        ending: &ending,
+        outcomes: &outcomes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner),
+        next: if complete { &calls.next } else { &go_on },
+    })?;
     Ok(exit)
+}
+
+/// What an event says of how a step ended.
+fn fate(event: &Event) -> Option<(StepId, view::Outcome)> {
+    match event {
+        Event::Verified {
+            step, milliseconds, ..
+        } => Some((
+            *step,
+            view::Outcome::Done {
+                milliseconds: *milliseconds,
+            },
+        )),
+        Event::AlreadyDone { step, .. } => Some((*step, view::Outcome::DoneBefore)),
+        Event::Failed { step, error, .. } => Some((
+            *step,
+            view::Outcome::Failed {
+                error: error.clone(),
+            },
+        )),
+        Event::Skipped { step, because, .. } => Some((
+            *step,
+            view::Outcome::Skipped {
+                because: because.clone(),
+            },
+        )),
+        Event::Checking
+        | Event::Checked { .. }
+        | Event::Started { .. }
+        | Event::Progress { .. }
+        | Event::Finished { .. } => None,
+    }
+}
+
+/// Where the things of this configuration stand in its files.
+pub(crate) fn places<'a>(context: &'a Context, loaded: &'a Loaded) -> Places<'a> {
+    Places {
+        known: Some((&loaded.configuration.desired, &loaded.told)),
+        host: &context.host,
+    }
 }
 
 /// The commands that the last words name.

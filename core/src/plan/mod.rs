@@ -15,7 +15,9 @@ mod public_ip;
 mod question;
 mod stages;
 mod steps;
+mod summary;
 pub mod title;
+mod topology;
 mod trace;
 mod traffic;
 mod types;
@@ -24,6 +26,11 @@ mod wanted;
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
 pub use question::{Question, plan};
+pub use summary::{Deletion, Noun, Summary, Tally};
+pub use topology::{
+    FrontendNode, GuestNode, Mark, MemberNode, PoolNode, RuleNode, Topology, Trouble,
+    declared as declared_topology,
+};
 pub use trace::{
     Basis, Destination, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, NotADestination,
     Route, Trace, TraceQuestion, trace,

@@ -12,6 +12,7 @@ use super::past::{
 };
 use super::public_ip::{self, PublicIpPlan};
 use super::steps::{Work, steps};
+use super::topology::{Scene, topology};
 use super::traffic::traffic;
 use super::wanted::needed;
 use super::{Action, Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
@@ -126,6 +127,21 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     for change in &mut changes {
         note_item_moves(change, desired);
     }
+    let drift = drift(&Compared {
+        prior: certain,
+        observed: question.observed,
+        load_balancers: &load_balancers,
+        guests: &guests,
+    });
+    let topology = topology(&Scene {
+        desired,
+        observed: question.observed,
+        public: &public,
+        load_balancers: &load_balancers,
+        guests: &guests,
+        drift: &drift,
+        findings: &findings,
+    });
     blocked.extend(unreadable_data(desired, question.observed));
     blocked.extend(protected(question, &changes));
     blocked.extend(not_importable(question));
@@ -146,12 +162,8 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         traffic: traffic(&load_balancers, &guests, &steps, &public),
         steps,
         relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
-        drift: drift(&Compared {
-            prior: certain,
-            observed: question.observed,
-            load_balancers: &load_balancers,
-            guests: &guests,
-        }),
+        drift,
+        topology,
         findings,
         outputs: question
             .configuration

@@ -39,6 +39,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     pub findings: Vec<Finding>,
     pub traffic: Vec<Traffic>,
+    /// The way of the packets, for pictures; plans that were saved before there was one have none.
+    #[serde(default)]
+    pub topology: super::Topology,
     pub outputs: Vec<Output>,
     /// Everything was read.
     pub complete: bool,
@@ -331,6 +334,16 @@ pub enum Effect {
 pub struct Output {
     pub name: String,
     pub value: serde_json::Value,
+}
+
+impl DriftKind {
+    /// Whether something moved, as opposed to what was never applied: that is the plan's own matter.
+    pub fn is_news(self) -> bool {
+        match self {
+            Self::Changed | Self::WouldNotSurviveReboot => true,
+            Self::NotYetApplied | Self::NeverRecorded => false,
+        }
+    }
 }
 
 impl Plan {

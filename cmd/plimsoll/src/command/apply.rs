@@ -1,12 +1,13 @@
 //! `apply`: a saved plan exactly as it is, or plan, ask, apply. Under the state's lock from before it plans.
 
-use super::{approve, saved};
-use crate::args::ApplyArguments;
+use super::reports::{self, About};
+use super::{approve, saved, signals};
+use crate::args::{ApplyArguments, ReportArguments};
 use crate::context::{Context, quoted};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pipeline::{self, Calls, Goal, Loaded, Planned};
-use crate::view::PlanShown;
+use crate::view::{PlanShown, Story};
 use crate::world;
 use plimsoll_core::model::Protocol;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result<Exit, Failure> {
     let loaded = pipeline::load(context)?;
     match &arguments.plan {
-        Some(file) => exactly(context, &loaded, file).await,
+        Some(file) => exactly(context, &loaded, file, &arguments.reports).await,
         None => {
             let calls = Calls {
                 again: context.call("apply"),
@@ -27,9 +28,12 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
             fresh(
                 context,
                 &loaded,
-                Goal::APPLY,
-                "apply",
-                arguments.auto_approve,
+                Wish {
+                    goal: Goal::APPLY,
+                    operation: "apply",
+                    auto_approve: arguments.auto_approve,
+                    reports: &arguments.reports,
+                },
                 calls,
             )
             .await
@@ -37,39 +41,66 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
     }
 }
 
+/// What `apply` and `destroy` want of a fresh plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'a> {
+    pub(crate) goal: Goal,
+    /// What the lock says that is going on.
+    pub(crate) operation: &'a str,
+    pub(crate) auto_approve: bool,
+    pub(crate) reports: &'a ReportArguments,
+}
+
 /// Plan, show, ask, apply: for `apply` and `destroy`.
 pub(crate) async fn fresh(
     context: &Context,
     loaded: &Loaded,
-    goal: Goal,
-    operation: &str,
-    auto_approve: bool,
+    wish: Wish<'_>,
     calls: Calls,
 ) -> Result<Exit, Failure> {
-    let store = pipeline::lock(context, &loaded.configuration, operation)?;
-    let planned = pipeline::plan(context, loaded, goal).await?;
+    let store = pipeline::lock(context, &loaded.configuration, wish.operation)?;
+    let planned = pipeline::plan(context, loaded, wish.goal).await?;
     let plan = &planned.plan;
-    context.view.proposal(&PlanShown {
+    let shown = PlanShown {
         plan,
         told: &loaded.told,
         took: Some(planned.took),
         next: &[],
-    });
+        places: pipeline::places(context, loaded),
+    };
+    context.view.proposal(&shown);
+    signals::of_plan(context, plan, &shown.places);
+    signals::outputs(context, plan)?;
+    if !plan.applyable || plan.steps.is_empty() {
+        reports::write(context, wish.reports, About::Plan, &shown)?;
+    }
     if !plan.applyable {
         return Err(refused(plan));
     }
     if plan.steps.is_empty() {
         return Ok(Exit::Unread.when(!plan.complete));
     }
-    if !approve::ask(context, plan, auto_approve)? {
+    if !approve::ask(context, plan, wish.auto_approve)? {
         context.view.note("Nothing was written.");
         return Ok(Exit::Error);
     }
-    pipeline::apply(context, &planned, &store, &calls).await
+    let report = |story: &Story<'_>| {
+        let shown = PlanShown {
+            next: story.next,
+            ..shown
+        };
+        reports::write(context, wish.reports, About::Apply(story), &shown)
+    };
+    pipeline::apply(context, &planned, &store, &calls, &report).await
 }
 
 /// The plan is in the file; the configuration only says where Azure and the state are.
-async fn exactly(context: &Context, loaded: &Loaded, file: &Path) -> Result<Exit, Failure> {
+async fn exactly(
+    context: &Context,
+    loaded: &Loaded,
+    file: &Path,
+    wanted: &ReportArguments,
+) -> Result<Exit, Failure> {
     let plan = saved::read(&context.path(file))?;
     if plan.lab != context.global.lab {
         return Err(match plan.lab {
@@ -126,7 +157,18 @@ async fn exactly(context: &Context, loaded: &Loaded, file: &Path) -> Result<Exit
         )),
         next: what_to_try(context, loaded),
     };
-    pipeline::apply(context, &planned, &store, &calls).await
+    signals::outputs(context, &planned.plan)?;
+    let report = |story: &Story<'_>| {
+        let shown = PlanShown {
+            plan: &planned.plan,
+            told: &loaded.told,
+            took: None,
+            next: story.next,
+            places: pipeline::places(context, loaded),
+        };
+        reports::write(context, wanted, About::Apply(story), &shown)
+    };
+    pipeline::apply(context, &planned, &store, &calls, &report).await
 }
 
 fn refused(plan: &Plan) -> Failure {

@@ -1,6 +1,6 @@
 //! `destroy`: the way back. Public IP addresses stay unless they are given up by name.
 
-use super::apply;
+use super::apply::{self, Wish};
 use crate::args::DestroyArguments;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -27,9 +27,12 @@ pub(crate) async fn run(context: &Context, arguments: &DestroyArguments) -> Resu
     apply::fresh(
         context,
         &loaded,
-        goal,
-        "destroy",
-        arguments.auto_approve,
+        Wish {
+            goal,
+            operation: "destroy",
+            auto_approve: arguments.auto_approve,
+            reports: &arguments.reports,
+        },
         calls,
     )
     .await

@@ -7,12 +7,15 @@ mod destroy;
 mod drift;
 mod explain;
 mod fmt;
+mod graph;
 mod import;
 mod lab;
 mod map;
 mod plan;
+mod reports;
 mod saved;
 mod show;
+pub(crate) mod signals;
 mod trace;
 mod validate;
 
@@ -27,11 +30,12 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Plan(arguments) => plan::run(context, &arguments).await,
         Command::Apply(arguments) => apply::run(context, &arguments).await,
         Command::Destroy(arguments) => destroy::run(context, &arguments).await,
-        Command::Drift => drift::run(context).await,
+        Command::Drift(arguments) => drift::run(context, &arguments).await,
         Command::Import(arguments) => import::run(context, &arguments).await,
         Command::Show(arguments) => show::run(context, &arguments),
         Command::Map => map::run(context).await,
         Command::Trace(arguments) => trace::run(context, &arguments).await,
+        Command::Graph(arguments) => graph::run(context, &arguments),
         Command::Fmt(arguments) => fmt::run(context, &arguments),
         Command::Explain(arguments) => explain::run(context, &arguments),
         Command::Lab(command) => lab::run(context, command).await,

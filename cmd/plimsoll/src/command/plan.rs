@@ -1,6 +1,7 @@
 //! `plan`: reads the world, shows what would change, writes nothing but the plan file. Takes no lock.
 
-use super::saved;
+use super::reports::{self, About};
+use super::{saved, signals};
 use crate::args::PlanArguments;
 use crate::context::{Context, quoted};
 use crate::exit::Exit;
@@ -25,12 +26,17 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
     if let Some(out) = &arguments.out {
         saved::write(plan, &context.path(out))?;
     }
-    context.view.plan(&PlanShown {
+    let shown = PlanShown {
         plan,
         told: &loaded.told,
         took: Some(planned.took),
         next: &next(context, arguments, plan),
-    });
+        places: pipeline::places(context, &loaded),
+    };
+    context.view.plan(&shown);
+    signals::of_plan(context, plan, &shown.places);
+    signals::outputs(context, plan)?;
+    reports::write(context, &arguments.reports, About::Plan, &shown)?;
     Ok(exit(plan, arguments.detailed_exitcode))
 }
 

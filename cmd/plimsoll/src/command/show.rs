@@ -1,11 +1,12 @@
 //! `show`: a saved plan, from its file alone.
 
-use super::saved;
+use super::reports::{self, About};
+use super::{saved, signals};
 use crate::args::ShowArguments;
 use crate::context::{Context, quoted};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::view::{PlanShown, Told};
+use crate::view::{Places, PlanShown, Told};
 
 pub(crate) fn run(context: &Context, arguments: &ShowArguments) -> Result<Exit, Failure> {
     let plan = saved::read(&context.path(&arguments.plan))?;
@@ -18,11 +19,18 @@ pub(crate) fn run(context: &Context, arguments: &ShowArguments) -> Result<Exit, 
     } else {
         Vec::new()
     };
-    context.view.plan(&PlanShown {
+    let shown = PlanShown {
         plan: &plan,
         told: &Told::default(),
         took: None,
         next: &next,
-    });
+        places: Places {
+            known: None,
+            host: &context.host,
+        },
+    };
+    context.view.plan(&shown);
+    signals::outputs(context, &plan)?;
+    reports::write(context, &arguments.reports, About::Plan, &shown)?;
     Ok(Exit::Done)
 }

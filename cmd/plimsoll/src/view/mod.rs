@@ -2,22 +2,29 @@
 //!
 //! Standard output is data, standard error is talk. One implementation of [`View`] for each audience.
 
+mod guests;
 mod look;
+mod places;
 mod screen;
 mod tally;
+mod verdict;
 mod words;
 
 mod diagnostic;
+pub(crate) mod html;
 pub(crate) mod human;
 pub(crate) mod json;
+pub(crate) mod markdown;
+pub(crate) mod picture;
 
 mod shown;
 
 pub(crate) use look::{Look, Terminal, decide};
-pub(crate) use screen::{say, tell};
+pub(crate) use places::{Places, place as place_of};
+pub(crate) use screen::{command, command_aside, say, tell};
 pub(crate) use shown::{
-    Applying, Ending, LabAccess, LabGuest, LabStatus, PlanShown, Probe, Reformatted, Told,
-    TraceShown, Valid, View,
+    Applying, Drawing, Ending, LabAccess, LabGuest, LabStatus, Outcome, PlanShown, Probe,
+    Reformatted, Story, Told, TraceShown, Valid, View,
 };
 pub(crate) use words::tame;
 

@@ -1,6 +1,7 @@
 //! Plans made by hand, for the tests of the views.
 
-use crate::view::Told;
+use crate::host::Host;
+use crate::view::{Places, Told};
 use plimsoll_core::apply::Event;
 use plimsoll_core::config::GuestMode;
 use plimsoll_core::model::guest::{EntryKey, EntryState};
@@ -8,14 +9,21 @@ use plimsoll_core::model::{
     Addr, ArmId, Attr, FieldDiff, ItemKind, Kind, Protocol, Severity, Where, digest_of,
 };
 use plimsoll_core::plan::{
-    Action, Change, Drift, DriftKind, Edge, Effect, EntryChange, Finding, ForeignItem, ItemChange,
-    MapDestination, MapRow, MembershipChange, Mode, PLAN_FORMAT, PLAN_VERSION, Phase, Plan, Reads,
-    Step, StepAction, StepId, Traffic,
+    Action, Change, Drift, DriftKind, Edge, Effect, EntryChange, Finding, ForeignItem,
+    FrontendNode, GuestNode, ItemChange, MapDestination, MapRow, Mark, MemberNode,
+    MembershipChange, Mode, PLAN_FORMAT, PLAN_VERSION, Phase, Plan, PoolNode, Reads, RuleNode,
+    Step, StepAction, StepId, Topology, Traffic, Trouble,
 };
 use plimsoll_core::plan::{
     Basis, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, Route, Trace,
 };
 use serde_json::json;
+
+/// A plan without its configuration.
+pub(crate) const NOWHERE: Places<'static> = Places {
+    known: None,
+    host: &Host::Elsewhere,
+};
 
 pub(crate) fn guest(name: &str) -> Addr {
     Addr::new(Kind::Guest, name)
@@ -45,6 +53,7 @@ pub(crate) fn empty() -> Plan {
         drift: vec![],
         findings: vec![],
         traffic: vec![],
+        topology: Topology::default(),
         outputs: vec![],
         complete: true,
         applyable: true,
@@ -226,6 +235,7 @@ pub(crate) fn plan() -> Plan {
                 notes: vec!["Rule \"purple\" will refuse connections until something does.".into()],
             })
             .collect(),
+        topology: picture(),
         traffic: vec![
             flow("65.52.0.1", "green", Effect::NotInterrupted),
             flow(
@@ -244,6 +254,116 @@ pub(crate) fn plan() -> Plan {
         ..empty()
     }
 }
+
+/// What `plan` and `drifted` are drawn from.
+fn picture() -> Topology {
+    let frontend = |name: &str, address: &str, mark| FrontendNode {
+        load_balancer: balancer(),
+        name: name.to_owned(),
+        address: address.parse().ok().map(Where::Known),
+        mark,
+        troubles: vec![],
+    };
+    let rule = |name: &str, frontend, port, mark| RuleNode {
+        load_balancer: balancer(),
+        name: name.to_owned(),
+        frontend: Some(frontend),
+        pools: vec![0],
+        protocol: Some(Protocol::Tcp),
+        port: Some(port),
+        backend_port: Some(port),
+        floating_ip: port == 80,
+        mark,
+        troubles: vec![],
+    };
+    let member = |guest, own: &str| MemberNode {
+        guest,
+        address: own.parse().ok(),
+        mark: Mark::Same,
+    };
+    let guest = |name: &str, mark| GuestNode {
+        addr: guest(name),
+        about: "linux".to_owned(),
+        mark,
+        troubles: vec![],
+    };
+    Topology {
+        frontends: vec![
+            frontend("green", "65.52.0.1", Mark::Same),
+            frontend("purple", "65.52.0.2", Mark::Created),
+        ],
+        rules: vec![
+            rule("green", 0, 80, Mark::Changed),
+            rule("purple", 1, 80, Mark::Created),
+            rule("old", 0, 81, Mark::Deleted),
+            rule("legacy", 0, 443, Mark::Foreign),
+        ],
+        pools: vec![PoolNode {
+            load_balancer: balancer(),
+            name: "vms".to_owned(),
+            members: vec![member(0, "10.0.0.11"), member(1, "10.0.0.12")],
+            others: 1,
+            mark: Mark::Same,
+            troubles: vec![],
+        }],
+        guests: vec![guest("vm1", Mark::Changed), guest("vm2", Mark::Changed)],
+    }
+}
+
+/// The same plan with names and texts that want out of wherever they are put.
+pub(crate) fn hostile() -> Plan {
+    let nasty = HOSTILE.to_owned();
+    let mut plan = plan();
+    for change in &mut plan.changes {
+        change.about = nasty.clone();
+        change.notes = vec![nasty.clone()];
+        for item in &mut change.items {
+            item.name = format!("{}{nasty}", item.name);
+            item.about = nasty.clone();
+        }
+        for field in change.items.iter_mut().flat_map(|i| &mut i.fields) {
+            field.before = Some(Attr::Text(nasty.clone()));
+        }
+        for entry in &mut change.entries {
+            entry.how = nasty.clone();
+            entry.because = vec![nasty.clone()];
+        }
+    }
+    for finding in &mut plan.findings {
+        finding.what = nasty.clone();
+        finding.notes = vec![nasty.clone()];
+    }
+    for flow in &mut plan.traffic {
+        flow.rule = nasty.clone();
+    }
+    for step in &mut plan.steps {
+        step.title = nasty.clone();
+        for edge in &mut step.after {
+            edge.why = nasty.clone();
+        }
+    }
+    for rule in &mut plan.topology.rules {
+        rule.name = format!("{}{nasty}", rule.name);
+    }
+    for guest in &mut plan.topology.guests {
+        guest.troubles = vec![Trouble {
+            severity: Severity::Error,
+            what: nasty.clone(),
+        }];
+    }
+    plan.drift = drifted().drift;
+    for drift in &mut plan.drift {
+        drift.what = nasty.clone();
+        drift.impact = vec![nasty.clone()];
+        drift.cause = nasty.clone();
+    }
+    plan.blocked = vec![nasty];
+    plan.complete = false;
+    plan
+}
+
+/// Everything at once that Markdown, HTML, mermaid, a terminal or a pipeline's log could act upon.
+pub(crate) const HOSTILE: &str = "</details></title><script>alert(1)</script>\r\n```\n````\n::error::x\n##vso[task.complete result=Failed;]\n\u{1b}[31m\"];]] click n0 \"x\" %%{init}%% @octocat #12 https://evil.example | `a``b` <!-- --> --> ::: ![x](y) \u{202e}";
 
 /// A first apply, where everything is new and Azure has not yet said which addresses it gives.
 pub(crate) fn creation() -> Plan {
@@ -299,7 +419,28 @@ pub(crate) fn many() -> Plan {
             )
         })
         .collect();
+    let mut topology = picture();
+    topology.rules = (0..10_000)
+        .map(|n| RuleNode {
+            name: format!("r{n}"),
+            ..topology.rules[1].clone()
+        })
+        .collect();
+    topology.guests = (0..1000)
+        .map(|n| GuestNode {
+            addr: guest(&format!("vm{n}")),
+            ..topology.guests[0].clone()
+        })
+        .collect();
+    topology.pools[0].members = (0..1000)
+        .map(|guest| MemberNode {
+            guest,
+            address: None,
+            mark: Mark::Same,
+        })
+        .collect();
     Plan {
+        topology,
         changes: std::iter::once(web)
             .chain((0..1000).map(|n| guest_change(&format!("vm{n}"), "10.0.0.11")))
             .collect(),
@@ -322,7 +463,26 @@ pub(crate) fn many() -> Plan {
 }
 
 pub(crate) fn drifted() -> Plan {
+    let mut topology = picture();
+    for rule in &mut topology.rules {
+        rule.mark = Mark::Same;
+    }
+    topology.frontends[1].mark = Mark::Same;
+    for (guest, (severity, what)) in topology.guests.iter_mut().zip([
+        (Severity::Error, "address 65.52.0.1/32 is missing on lo"),
+        (
+            Severity::Warning,
+            "firewall rule for 65.52.0.1:80 would not survive a reboot",
+        ),
+    ]) {
+        guest.mark = Mark::Same;
+        guest.troubles = vec![Trouble {
+            severity,
+            what: what.to_owned(),
+        }];
+    }
     Plan {
+        topology,
         drift: vec![
             Drift {
                 id: "guest.vm2/firewall tcp port 80 to 65.52.0.1/reboot".to_owned(),

@@ -1,10 +1,11 @@
 //! The one interface of all views, and what is handed to them beside core's own types.
 
+use super::Places;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use plimsoll_core::apply::Event;
 use plimsoll_core::model::Diagnostic;
-use plimsoll_core::plan::{MapRow, Plan, Trace};
+use plimsoll_core::plan::{MapRow, Plan, StepId, Topology, Trace};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,12 +20,15 @@ pub(crate) trait View: Send + Sync {
     fn failure(&self, failure: &Failure);
     /// Talk that is no data: what is being waited for, what was saved where.
     fn note(&self, text: &str);
+    /// A line that the pipeline acts upon.
+    fn to_host(&self, line: &str);
 
     fn valid(&self, valid: &Valid, told: &Told);
     fn plan(&self, shown: &PlanShown<'_>);
     /// The plan that is about to be applied, before its events.
     fn proposal(&self, shown: &PlanShown<'_>);
     fn drift(&self, shown: &PlanShown<'_>);
+    fn graph(&self, topology: &Topology, drawing: Drawing);
     fn map(&self, rows: &[MapRow], told: &Told);
     fn trace(&self, shown: &TraceShown<'_>);
     fn reformatted(&self, files: &[Reformatted], check: bool);
@@ -38,6 +42,13 @@ pub(crate) trait View: Send + Sync {
     fn requests(&self, requests: &[serde_json::Value]);
     /// An ARM answer, as the emulator gave it.
     fn document(&self, document: &serde_json::Value);
+}
+
+/// The language of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drawing {
+    Dot,
+    Mermaid,
 }
 
 /// Follows one apply.
@@ -74,6 +85,27 @@ pub(crate) struct PlanShown<'a> {
     pub(crate) told: &'a Told,
     /// How long reading the world took; a saved plan says when instead.
     pub(crate) took: Option<Duration>,
+    /// What to do next and the command for it.
+    pub(crate) next: &'a [(String, String)],
+    /// Where things stand in the configuration.
+    pub(crate) places: Places<'a>,
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done { milliseconds: u64 },
+    DoneBefore,
+    Failed { error: String },
+    Skipped { because: String },
+}
+
+/// How an apply went, for a report that is written at its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Story<'a> {
+    pub(crate) ending: &'a Ending<'a>,
+    /// Steps that never began are not in it.
+    pub(crate) outcomes: &'a BTreeMap<StepId, Outcome>,
     /// What to do next and the command for it.
     pub(crate) next: &'a [(String, String)],
 }

@@ -1,7 +1,7 @@
 //! The words that all views share for the nouns and verbs of core.
 
 use plimsoll_core::model::{ItemKind, Severity};
-use plimsoll_core::plan::{Action, Phase};
+use plimsoll_core::plan::{Action, Deletion, Effect, Phase, Traffic};
 use std::time::Duration;
 
 /// `rule`, `inbound NAT rule`.
@@ -37,6 +37,49 @@ pub(crate) fn spelled(action: Action) -> Option<&'static str> {
         Action::Adopt => Some("adopted"),
         Action::Forget => Some("forgotten"),
     }
+}
+
+/// `65.52.0.1:80/tcp`, `[fd00::1]:80/tcp`, `10.0.0.4, every port`
+pub(crate) fn destination(flow: &Traffic) -> String {
+    let address = match flow.destination.known() {
+        Some(std::net::IpAddr::V6(address)) if flow.port.is_some() => format!("[{address}]"),
+        Some(address) => address.to_string(),
+        None => flow.destination.to_string(),
+    };
+    match flow.port {
+        Some(port) => format!("{address}:{port}/{}", flow.protocol),
+        None => format!("{address}, every port"),
+    }
+}
+
+pub(crate) fn effect(flow: &Traffic) -> String {
+    match &flow.effect {
+        Effect::NotInterrupted => "not interrupted".to_owned(),
+        Effect::Begins { after, ready } => format!(
+            "begins on {ready} of {} members after step {after}",
+            flow.members
+        ),
+        Effect::Ends { after } => format!("ends after step {after}"),
+        Effect::Changes { after, what } => format!("changes after step {after}: {what}"),
+    }
+}
+
+/// `rule "old" of load_balancer.web is deleted`
+pub(crate) fn deletion(gone: &Deletion<'_>) -> String {
+    let what = match gone.item {
+        Some((kind, name)) => format!("{} {name:?} of {}", item_noun(kind), gone.addr),
+        None => gone.addr.to_string(),
+    };
+    let how = match gone.action {
+        Action::Replace => "is replaced: deleted and made anew",
+        Action::NoOp
+        | Action::Create
+        | Action::Update
+        | Action::Delete
+        | Action::Adopt
+        | Action::Forget => "is deleted",
+    };
+    format!("{what} {how}")
 }
 
 pub(crate) fn phase(phase: Phase) -> &'static str {
@@ -90,6 +133,10 @@ pub(crate) fn time(duration: Duration) -> String {
         let whole = duration.as_secs();
         format!("{} min {} s", whole / 60, whole % 60)
     }
+}
+
+pub(crate) fn milliseconds(milliseconds: u64) -> String {
+    time(Duration::from_millis(milliseconds))
 }
 
 /// Names from Azure and texts from guests are not ours: a control character in them must not reach a terminal.

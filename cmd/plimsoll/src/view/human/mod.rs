@@ -12,13 +12,15 @@ mod plan;
 mod trace;
 
 use super::diagnostic;
+use super::picture::{self, Room};
 use super::shown::{
-    Applying, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
+    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
 };
-use super::{Terminal, say, tell, words};
+use super::{Terminal, command, say, tell, words};
 use crate::failure::Failure;
 use page::{Ink, Line, Page};
-use plimsoll_core::plan::{MapRow, Plan};
+pub(crate) use plan::pages as plan_pages;
+use plimsoll_core::plan::{MapRow, Plan, Topology};
 
 #[derive(Debug)]
 pub(crate) struct Human {
@@ -50,6 +52,10 @@ impl View for Human {
             page.line(Line::plain(line).hang(2));
         }
         tell(&page.text(self.terminal.err));
+    }
+
+    fn to_host(&self, line: &str) {
+        command(line);
     }
 
     fn valid(&self, valid: &Valid, told: &Told) {
@@ -84,6 +90,14 @@ impl View for Human {
     fn drift(&self, shown: &PlanShown<'_>) {
         self.warn(shown.told);
         self.say(&drift::page(shown));
+    }
+
+    fn graph(&self, topology: &Topology, drawing: Drawing) {
+        let picture = picture::picture(topology, Room::WHOLE);
+        say(&match drawing {
+            Drawing::Dot => picture::dot::text(&picture),
+            Drawing::Mermaid => picture::mermaid::text(&picture),
+        });
     }
 
     fn map(&self, rows: &[MapRow], told: &Told) {

@@ -17,6 +17,7 @@ fn shown(plan: &Plan, look: Look) -> String {
         told: &told,
         took: Some(Duration::from_millis(900)),
         next: &next,
+        places: sample::NOWHERE,
     })
     .text(look)
 }
@@ -94,6 +95,7 @@ fn drift() {
         told: &told,
         took: None,
         next: &next,
+        places: sample::NOWHERE,
     };
     assert_golden("drift.txt", &drift::page(&shown).text(Look::plain(120)));
     let quiet = sample::empty();
@@ -102,6 +104,7 @@ fn drift() {
         told: &told,
         took: None,
         next: &[],
+        places: sample::NOWHERE,
     };
     assert_eq!(
         drift::page(&shown).text(Look::plain(120)),

@@ -5,12 +5,12 @@ mod apply;
 mod diagnostic;
 mod plan;
 
-use super::say;
 use super::shown::{
-    Applying, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
+    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
 };
+use super::{command_aside, say};
 use crate::failure::Failure;
-use plimsoll_core::plan::{MapRow, Plan};
+use plimsoll_core::plan::{MapRow, Plan, Topology};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -24,13 +24,18 @@ pub(crate) struct Json {
 }
 
 pub(crate) fn pretty(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("views are made of plain JSON");
-    text.push('\n');
-    text
+    finished(serde_json::to_string_pretty(value).expect("views are made of plain JSON"))
 }
 
 pub(crate) fn line(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(value).expect("views are made of plain JSON");
+    finished(serde_json::to_string(value).expect("views are made of plain JSON"))
+}
+
+/// Two hashes begin a command in a pipeline's log. Inside a JSON string one of them may be written otherwise.
+fn finished(mut text: String) -> String {
+    if text.contains("##") {
+        text = text.replace("##", "#\\u0023");
+    }
     text.push('\n');
     text
 }
@@ -72,6 +77,10 @@ impl View for Json {
         self.human.note(text);
     }
 
+    fn to_host(&self, line: &str) {
+        command_aside(line);
+    }
+
     fn valid(&self, valid: &Valid, told: &Told) {
         let mut body = diagnostic::body(told);
         body.insert("valid".to_owned(), json!(true));
@@ -98,6 +107,10 @@ impl View for Json {
             "drift",
             plan::drift_body(shown.plan, shown.told),
         )));
+    }
+
+    fn graph(&self, topology: &Topology, _drawing: Drawing) {
+        say(&pretty(&document("graph", topology)));
     }
 
     fn map(&self, rows: &[MapRow], _told: &Told) {

@@ -2,7 +2,7 @@
 
 use super::diagnostic;
 use crate::view::shown::Told;
-use crate::view::{tally, words};
+use crate::view::words;
 use plimsoll_core::model::guest::EntryState;
 use plimsoll_core::model::item::FieldDiff;
 use plimsoll_core::plan::{
@@ -12,7 +12,7 @@ use plimsoll_core::plan::{
 use serde_json::{Map, Value, json};
 
 pub(super) fn body(plan: &Plan, told: &Told) -> Map<String, Value> {
-    let tally = tally::tally(plan);
+    let tally = plan.tally();
     let outputs: Map<String, Value> = plan
         .outputs
         .iter()

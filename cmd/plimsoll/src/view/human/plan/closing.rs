@@ -4,7 +4,7 @@ use super::folding;
 use crate::view::human::page::{Ink, Line, Page};
 use crate::view::{PlanShown, tally, words};
 use plimsoll_core::model::{Addr, Severity};
-use plimsoll_core::plan::{DriftKind, Finding, Plan};
+use plimsoll_core::plan::{Finding, Plan};
 use std::collections::BTreeSet;
 
 /// The resources whose findings were shown beside them.
@@ -101,7 +101,7 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
             page.line(format!("  {rest}"));
         }
     }
-    let moved = plan.drift.iter().filter(|d| is_news(d.kind)).count();
+    let moved = plan.drift.iter().filter(|d| d.kind.is_news()).count();
     if moved > 0 {
         page.gap();
         page.line(Line::plain(format!(
@@ -111,7 +111,7 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
     }
     page.gap();
     if plan.has_changes() {
-        page.line(Line::plain(tally::tally(plan).sentence()).hang(2));
+        page.line(Line::plain(tally::sentence(&plan.tally())).hang(2));
     } else {
         page.line(Ink::Strong.line(format!("No changes: {} is as declared.", plan.deployment)));
     }
@@ -124,14 +124,6 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
     }
     codes(plan, page);
     next(shown.next, page);
-}
-
-/// What was never applied is the plan's own matter.
-fn is_news(kind: DriftKind) -> bool {
-    match kind {
-        DriftKind::Changed | DriftKind::WouldNotSurviveReboot => true,
-        DriftKind::NotYetApplied | DriftKind::NeverRecorded => false,
-    }
 }
 
 /// `1 warning: plimsoll explain PL0301`

@@ -3,62 +3,20 @@
 use super::closing::Mentioned;
 use super::folding;
 use super::resource;
+use crate::view::guests::{Block, blocks};
 use crate::view::human::page::{Line, Page};
 use crate::view::words;
-use plimsoll_core::model::guest::{AZURE_PROBE_SOURCE, EntryKey, SettingOn};
-use plimsoll_core::model::{Addr, Where};
-use plimsoll_core::plan::{Action, Change, EntryChange, Finding, MembershipChange, Plan};
-use std::collections::BTreeSet;
+use plimsoll_core::plan::Plan;
 
 /// Names are listed up to this many; more are counted.
 const NAMES: usize = 6;
 
-/// Rules are named up to this many; more are counted.
-const RULES: usize = 3;
-
-/// A line of a block: what it says, with nothing in it that only this one guest has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Row {
-    action: Action,
-    what: String,
-    purpose: String,
-    aside: String,
-}
-
-struct Block<'a> {
-    guests: Vec<&'a Change>,
-    rows: Vec<Row>,
-    notes: Vec<String>,
-    findings: Vec<&'a Finding>,
-}
-
-pub(super) fn blocks(guests: &[&Change], plan: &Plan, mentioned: &mut Mentioned, page: &mut Page) {
-    let frontends = frontend_addresses(plan);
-    let mut blocks: Vec<Block<'_>> = Vec::new();
-    for change in guests {
-        let block = Block {
-            guests: vec![change],
-            rows: rows(change, &frontends),
-            notes: change
-                .notes
-                .iter()
-                .map(|n| without_name(n, &change.addr))
-                .collect(),
-            findings: plan
-                .findings
-                .iter()
-                .filter(|f| f.addr.as_ref() == Some(&change.addr))
-                .collect(),
-        };
-        match blocks.iter_mut().find(|other| other.is_like(&block)) {
-            Some(other) => other.guests.push(change),
-            None => blocks.push(block),
-        }
-    }
+pub(super) fn section(plan: &Plan, mentioned: &mut Mentioned, page: &mut Page) {
+    let blocks = blocks(plan);
     let total = blocks.len();
     for block in blocks.iter().take(folding::shown(total)) {
         page.gap();
-        block.print(page);
+        print(block, page);
         for guest in &block.guests {
             mentioned.mark(&guest.addr);
         }
@@ -69,259 +27,61 @@ pub(super) fn blocks(guests: &[&Change], plan: &Plan, mentioned: &mut Mentioned,
     }
 }
 
-impl Block<'_> {
-    fn is_like(&self, other: &Self) -> bool {
-        let [mine, theirs] = [self, other].map(|b| b.guests[0]);
-        let said = |block: &Self| -> Vec<(String, String)> {
-            block
-                .findings
+pub(super) fn print(block: &Block<'_>, page: &mut Page) {
+    let first = block.guests[0];
+    let mut title = resource::title(first);
+    match block.guests.as_slice() {
+        [] | [_] => {}
+        [_, others @ ..] => {
+            let mut names: Vec<String> = others
                 .iter()
-                .map(|f| (f.code.clone(), without_name(&f.what, &block.guests[0].addr)))
-                .collect()
-        };
-        mine.action == theirs.action
-            && transport(mine) == transport(theirs)
-            && self.rows == other.rows
-            && self.notes == other.notes
-            && said(self) == said(other)
-    }
-
-    fn print(&self, page: &mut Page) {
-        let first = self.guests[0];
-        let mut title = resource::title(first);
-        match self.guests.as_slice() {
-            [] | [_] => {}
-            [_, others @ ..] => {
-                let mut names: Vec<String> = others
-                    .iter()
-                    .take(NAMES)
-                    .map(|c| c.addr.to_string())
-                    .collect();
-                if others.len() > NAMES {
-                    names.push(format!("{} more", others.len() - NAMES));
-                }
-                title = title
-                    .to(60)
-                    .put(format!("{}: the same", words::list(&names)));
+                .take(NAMES)
+                .map(|c| c.addr.to_string())
+                .collect();
+            if others.len() > NAMES {
+                names.push(format!("{} more", others.len() - NAMES));
             }
+            title = title
+                .to(60)
+                .put(format!("{}: the same", words::list(&names)));
         }
-        page.line(title);
-        let what = 4 + self
+    }
+    page.line(title);
+    let what = 4 + block
+        .rows
+        .iter()
+        .map(|r| r.what.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(66);
+    let purpose = what
+        + 3
+        + block
             .rows
             .iter()
-            .map(|r| r.what.chars().count())
+            .map(|r| r.purpose.chars().count())
             .max()
             .unwrap_or(0)
-            .min(66);
-        let purpose = what
-            + 3
-            + self
-                .rows
-                .iter()
-                .map(|r| r.purpose.chars().count())
-                .max()
-                .unwrap_or(0)
-                .min(36);
-        for row in &self.rows {
-            let mut line = Line::plain("  ")
-                .ink(resource::ink(row.action), words::symbol(row.action))
-                .put(format!(" {}", row.what));
-            if !row.purpose.is_empty() {
-                line = line.to(what + 3).hang_here().put(&row.purpose);
-            }
-            if !row.aside.is_empty() {
-                line = line.to(purpose + 3).put(format!("({})", row.aside));
-            }
-            page.line(line);
+            .min(36);
+    for row in &block.rows {
+        let mut line = Line::plain("  ")
+            .ink(resource::ink(row.action), words::symbol(row.action))
+            .put(format!(" {}", row.what));
+        if !row.purpose.is_empty() {
+            line = line.to(what + 3).hang_here().put(&row.purpose);
         }
-        for finding in &self.findings {
-            page.line(super::closing::finding_line(finding, 2));
-            for note in &finding.notes {
-                page.line(Line::plain("      ").hang_here().put(note));
-            }
+        if !row.aside.is_empty() {
+            line = line.to(purpose + 3).put(format!("({})", row.aside));
         }
-        for note in &first.notes {
-            page.line(Line::plain("    ").hang_here().put(note));
+        page.line(line);
+    }
+    for finding in &block.findings {
+        page.line(super::closing::finding_line(finding, 2));
+        for note in &finding.notes {
+            page.line(Line::plain("      ").hang_here().put(note));
         }
     }
-}
-
-/// The part of the description that is not the guest's own name: `linux · ssh`.
-fn transport(change: &Change) -> String {
-    without_name(&change.about, &change.addr)
-        .split_whitespace()
-        .filter(|word| !word.contains('.') && !word.contains(':'))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn without_name(text: &str, addr: &Addr) -> String {
-    text.replace(&addr.to_string(), "{guest}")
-        .replace(addr.name(), "{guest}")
-}
-
-/// The addresses that clients use: what is none of them is a guest's own.
-fn frontend_addresses(plan: &Plan) -> BTreeSet<Where> {
-    let held = plan
-        .changes
-        .iter()
-        .flat_map(|c| &c.entries)
-        .filter_map(|e| match &e.key {
-            EntryKey::Address(address) => Some(address.clone()),
-            EntryKey::Firewall(_) | EntryKey::WeakHost(_) => None,
-        });
-    held.chain(plan.traffic.iter().map(|t| t.destination.clone()))
-        .collect()
-}
-
-fn rows(change: &Change, frontends: &BTreeSet<Where>) -> Vec<Row> {
-    let memberships = change
-        .memberships
-        .iter()
-        .filter(|m| m.action != Action::NoOp);
-    let entries = change.entries.iter().filter(|e| e.action != Action::NoOp);
-    memberships
-        .map(membership_row)
-        .chain(entries.map(|e| entry_row(e, frontends)))
-        .collect()
-}
-
-fn membership_row(membership: &MembershipChange) -> Row {
-    let pool = membership.pool.name();
-    let balancer = membership
-        .pool
-        .parent()
-        .map(|p| p.name().to_owned())
-        .unwrap_or_default();
-    let verb = match membership.action {
-        Action::Delete | Action::Forget => "leaves",
-        Action::Adopt => "is in",
-        Action::NoOp | Action::Create | Action::Update | Action::Replace => "joins",
-    };
-    Row {
-        action: membership.action,
-        what: format!("{verb} backend pool {pool:?} of {balancer:?}"),
-        purpose: String::new(),
-        aside: match membership.action {
-            Action::Adopt => "adopted".to_owned(),
-            Action::Forget => "it is no longer there".to_owned(),
-            Action::NoOp | Action::Create | Action::Update | Action::Replace | Action::Delete => {
-                String::new()
-            }
-        },
-    }
-}
-
-fn entry_row(entry: &EntryChange, frontends: &BTreeSet<Where>) -> Row {
-    let place = |place: &Where| {
-        if frontends.contains(place) {
-            place.to_string()
-        } else {
-            "its own address".to_owned()
-        }
-    };
-    let what = match &entry.key {
-        EntryKey::Address(address) => {
-            let prefix = address
-                .known()
-                .map_or("", |a| if a.is_ipv4() { "/32" } else { "/128" });
-            format!("address  {address}{prefix} {}", entry.how)
-        }
-        EntryKey::Firewall(opening) => {
-            let mut what = format!(
-                "firewall {} to {}",
-                opening.protocol,
-                place(&opening.destination)
-            );
-            match opening.port {
-                Some(port) => what.push_str(&format!(" port {port}")),
-                None => what.push_str(" every port"),
-            }
-            if let Some(source) = opening.source {
-                if source == AZURE_PROBE_SOURCE {
-                    what.push_str(" from Azure's probes");
-                } else {
-                    what.push_str(&format!(" from {source}"));
-                }
-            }
-            what
-        }
-        // Which interface that is, every guest has its own word for.
-        EntryKey::WeakHost(setting) => {
-            let on = match setting.on {
-                SettingOn::Nic(_) => "the NIC",
-                SettingOn::Loopback(_) => "the loopback interface",
-            };
-            let family = setting.on.family();
-            format!("weak host {} on {on}, {family}", setting.direction)
-        }
-    };
-    let mut aside = Vec::new();
-    match &entry.key {
-        EntryKey::Firewall(_) => {
-            aside.push(entry.how.clone());
-            // Said for the address already: only what is different here is worth the room.
-            aside.push(
-                Some(when(entry))
-                    .filter(|w| *w != WHOLE)
-                    .unwrap_or_default()
-                    .to_owned(),
-            );
-        }
-        EntryKey::Address(_) | EntryKey::WeakHost(_) => aside.push(when(entry).to_owned()),
-    }
-    Row {
-        action: entry.action,
-        what,
-        purpose: purpose(&entry.because),
-        aside: aside
-            .into_iter()
-            .filter(|a| !a.is_empty())
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
-}
-
-/// `for rule "purple"`, `for rules "green" and "alt"`
-fn purpose(because: &[String]) -> String {
-    if because.len() > RULES {
-        return format!("for {}", words::count(because.len(), "rule"));
-    }
-    let quoted: Vec<String> = because
-        .iter()
-        .map(|rule| {
-            if rule.contains(' ') {
-                rule.clone()
-            } else {
-                format!("{rule:?}")
-            }
-        })
-        .collect();
-    match because {
-        [] => String::new(),
-        [one] if one.contains(' ') => format!("for {one}"),
-        [_] => format!("for rule {}", words::list(&quoted)),
-        [first, ..] if first.contains(' ') => format!("for {}", words::list(&quoted)),
-        _ => format!("for rules {}", words::list(&quoted)),
-    }
-}
-
-const WHOLE: &str = "now and after reboot";
-
-/// *Running now* and *survives reboot* are two facts: which of them changes.
-fn when(entry: &EntryChange) -> &'static str {
-    let now = entry.before.live != entry.after.live;
-    let later = entry.before.survives != entry.after.survives;
-    match entry.action {
-        Action::Adopt => "adopted: it is there and ours from now on",
-        Action::Forget => "forgotten: it is not there",
-        Action::Delete | Action::NoOp | Action::Create | Action::Update | Action::Replace => {
-            match (now, later) {
-                (true, true) => WHOLE,
-                (true, false) => "now; a reboot would have put it right",
-                (false, true) => "after reboot; now it is as it should be",
-                (false, false) => "only the record of whose it is",
-            }
-        }
+    for note in &first.notes {
+        page.line(Line::plain("    ").hang_here().put(note));
     }
 }

@@ -5,6 +5,7 @@ mod closing;
 mod folding;
 mod guest;
 mod order;
+pub(crate) mod pages;
 mod resource;
 mod standout;
 mod traffic;
@@ -14,7 +15,7 @@ pub(super) use closing::next;
 use super::page::{Ink, Line, Page};
 use crate::view::{PlanShown, words};
 use plimsoll_core::model::Kind;
-use plimsoll_core::plan::{Action, Change, Mode, Plan};
+use plimsoll_core::plan::{Mode, Plan};
 
 pub(crate) fn page(shown: &PlanShown<'_>) -> Page {
     let plan = shown.plan;
@@ -22,30 +23,18 @@ pub(crate) fn page(shown: &PlanShown<'_>) -> Page {
     headline(shown, &mut page);
     standout::section(plan, &mut page);
     let mut told = closing::Mentioned::default();
-    let visible: Vec<&Change> = plan.changes.iter().filter(|c| is_visible(c)).collect();
-    for change in visible.iter().filter(|c| c.addr.kind != Kind::Guest) {
+    // Nothing to do is one line, not a list of everything that is in order.
+    let news = plan.changes.iter().filter(|c| c.is_news());
+    for change in news.filter(|c| c.addr.kind != Kind::Guest) {
         page.gap();
         resource::block(change, plan, &mut told, &mut page);
     }
-    let guests: Vec<&Change> = visible
-        .into_iter()
-        .filter(|c| c.addr.kind == Kind::Guest)
-        .collect();
-    guest::blocks(&guests, plan, &mut told, &mut page);
+    guest::section(plan, &mut told, &mut page);
     outputs(plan, &mut page);
     traffic::section(plan, &mut page);
     order::section(plan, &mut page);
     closing::section(shown, &told, &mut page);
     page
-}
-
-/// Nothing to do is one line, not a list of everything that is in order.
-fn is_visible(change: &Change) -> bool {
-    change.action != Action::NoOp
-        || !change.notes.is_empty()
-        || change.items.iter().any(|i| i.action != Action::NoOp)
-        || change.entries.iter().any(|e| e.action != Action::NoOp)
-        || change.memberships.iter().any(|m| m.action != Action::NoOp)
 }
 
 fn headline(shown: &PlanShown<'_>, page: &mut Page) {
