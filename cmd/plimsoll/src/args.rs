@@ -318,8 +318,41 @@ pub(crate) enum LabCommand {
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<String>,
     },
+    /// Run a command where the clients are and exit with its exit code
+    #[command(after_help = "\
+Example:
+  plimsoll lab client -- curl -s http://65.52.0.1/")]
+    Client {
+        #[arg(required = true, last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Reboot a guest: what is not persisted is gone, then it boots
     Reboot { guest: String },
+    /// Leave ports of a guest to an application of yours
+    #[command(after_help = "\
+The lab answers in each guest on every port that a rule or a probe names. To try an application of your own there:
+  plimsoll lab silence vm1 443 53/udp
+  plimsoll lab exec vm1 -- nginx -c /root/nginx.conf")]
+    Silence {
+        guest: String,
+        /// For example 443 or 53/udp
+        #[arg(required = true, value_name = "PORT[/PROTOCOL]")]
+        ports: Vec<String>,
+        /// Let the lab answer on them again
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Send what a guest sends to a prefix through a frontend, as a user-defined route does
+    #[command(after_help = "\
+Example, with an HA-ports rule on the frontend 10.0.0.200:
+  plimsoll lab route spoke1 203.0.113.0/24 10.0.0.200")]
+    Route {
+        guest: String,
+        #[arg(value_name = "PREFIX")]
+        prefix: ipnet::IpNet,
+        #[arg(value_name = "FRONTEND_IP")]
+        next_hop: std::net::IpAddr,
+    },
     /// Send real packets from a client and show who answered
     Probe {
         /// For example 65.52.0.1:80, 65.52.0.2:53/udp or [2001:db8::1]:80

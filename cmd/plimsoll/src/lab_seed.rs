@@ -40,6 +40,7 @@ pub(crate) fn seed(configuration: &Configuration) -> Result<Seed, LabError> {
                 })
             })
             .collect(),
+        private_addresses: private_addresses(desired),
         guests,
     })
 }
@@ -124,6 +125,18 @@ pub(crate) fn guest_name(addr: &Addr) -> String {
         None => tame(&addr.label),
         Some(key) => format!("{}.{}", tame(&addr.label), tame(key)),
     }
+}
+
+fn private_addresses(desired: &Desired) -> Vec<std::net::IpAddr> {
+    let expected = desired.data_load_balancers.values().map(|d| &d.expected);
+    desired
+        .load_balancers
+        .values()
+        .chain(expected)
+        .flat_map(|lb| lb.items.iter())
+        .filter_map(|item| item.attributes.get("private_ip_address")?.as_text())
+        .filter_map(|address| address.parse().ok())
+        .collect()
 }
 
 fn location(desired: &Desired) -> String {

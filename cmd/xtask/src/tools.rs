@@ -87,6 +87,16 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         purpose: "guests whose login shell is zsh",
     },
     Tool {
+        program: "nginx",
+        package: "nginx-light",
+        purpose: "real TLS in the example of several TLS endpoints",
+    },
+    Tool {
+        program: "curl",
+        package: "curl",
+        purpose: "real clients of the examples",
+    },
+    Tool {
         program: "openssl",
         package: "openssl",
         purpose: "certificates for the sign-in tests",

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustix::process::{Pid, test_kill_process};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,9 +18,9 @@ use serde_json::Value;
 use crate::LabError;
 use crate::agent::{ProbeAnswer, ProbeOrder};
 use crate::daemon::GuestStatus;
-use crate::layout::{GuestName, LabFile, Layout};
+use crate::layout::{LabFile, Layout};
 use crate::namespaces;
-use crate::seed::Seed;
+use crate::seed::{Route, Seed, Silence};
 
 pub use start::StartOptions;
 
@@ -257,12 +258,40 @@ impl Lab {
 
     /// Turns a guest off and on: what is not persisted is gone, and what a boot runs has run.
     pub async fn reboot(&self, guest: &str) -> Result<(), LabError> {
-        let name = GuestName::parse(guest)?;
+        let name = self.layout.guest_named(guest)?;
         self.send(
             &format!("reboot `{name}`"),
             "POST",
             &format!("reboot/{name}"),
             None::<&()>,
+        )
+        .await
+    }
+
+    /// Sends what a guest sends to the prefix through a load balancer's frontend, as a user-defined route does.
+    pub async fn route(
+        &self,
+        guest: &str,
+        prefix: IpNet,
+        next_hop: IpAddr,
+    ) -> Result<(), LabError> {
+        let route = Route {
+            guest: self.layout.guest_named(guest)?,
+            prefix,
+            next_hop,
+        };
+        self.send("set the route", "POST", "route", Some(&route))
+            .await
+    }
+
+    /// Leaves ports of a guest to an application in it, or has the responder answer on them again.
+    pub async fn silence(&self, guest: &str, order: &Silence) -> Result<(), LabError> {
+        let name = self.layout.guest_named(guest)?;
+        self.send(
+            &format!("leave ports of `{name}` alone"),
+            "POST",
+            &format!("silence/{name}"),
+            Some(order),
         )
         .await
     }
@@ -275,7 +304,7 @@ impl Lab {
 
     /// A command in a guest, as its root in /root; standard input and output are the caller's to set.
     pub fn exec_command(&self, guest: &str, arguments: &[String]) -> Result<Command, LabError> {
-        let name = GuestName::parse(guest)?;
+        let name = self.layout.guest_named(guest)?;
         let pid = fs::read_to_string(self.layout.guest_pid(&name))
             .ok()
             .and_then(|text| text.trim().parse().ok());
@@ -288,6 +317,20 @@ impl Lab {
             nsenter,
             self.file.user_namespace,
             pid,
+            arguments,
+        ))
+    }
+
+    /// A command where the clients are that [`Lab::probe`] sends from; standard input and output are the caller's to set.
+    pub fn client_command(&self, arguments: &[String]) -> Result<Command, LabError> {
+        let root = fs::read_to_string(self.layout.root_pid()).ok();
+        let root = root.and_then(|text| text.trim().parse().ok());
+        let root: u32 = root.ok_or(LabError::NotUp)?;
+        let nsenter = namespaces::nsenter()?;
+        Ok(namespaces::client_command(
+            &nsenter,
+            self.file.user_namespace,
+            root,
             arguments,
         ))
     }

@@ -43,6 +43,9 @@ pub enum LabError {
     )]
     NotLinux { name: String },
 
+    #[error("The lab is not up; start it with `plimsoll lab up`.")]
+    NotUp,
+
     #[error("The address `{address}` in {place} is not an IP address.")]
     Address { address: String, place: String },
 

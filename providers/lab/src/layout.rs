@@ -59,12 +59,37 @@ impl Layout {
         self.root.join("stage")
     }
 
+    /// The guest that a person means: its name, or the last part of it where no other guest ends like that. An instance
+    /// `guest.vm["vm1"]` is `vm.vm1` here, and people call it `vm1`.
+    pub fn guest_named(&self, typed: &str) -> Result<GuestName, LabError> {
+        let name = GuestName::parse(typed)?;
+        if self.guest(&name).exists() {
+            return Ok(name);
+        }
+        let end = format!(".{typed}");
+        let mut alike: Vec<String> = std::fs::read_dir(self.root.join("guests"))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|known| known.ends_with(&end))
+            .collect();
+        match (alike.pop(), alike.is_empty()) {
+            (Some(only), true) => GuestName::parse(&only),
+            (Some(_), false) | (None, _) => Ok(name),
+        }
+    }
+
     pub fn guest(&self, name: &GuestName) -> PathBuf {
         self.root.join("guests").join(name.as_str())
     }
 
     pub fn guest_etc(&self, name: &GuestName) -> PathBuf {
         self.guest(name).join("etc")
+    }
+
+    /// The process 1 of the lab's root namespaces, as the host numbers it.
+    pub fn root_pid(&self) -> PathBuf {
+        self.root.join("root.pid")
     }
 
     /// The process that is the guest's init, as the host numbers it.

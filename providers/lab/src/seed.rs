@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::LabError;
@@ -20,6 +21,8 @@ pub struct Seed {
     pub location: String,
     pub resource_groups: Vec<String>,
     pub public_addresses: Vec<PublicAddress>,
+    /// Private addresses that frontends ask for: no NIC gets one of them.
+    pub private_addresses: Vec<IpAddr>,
     pub guests: Vec<SeedGuest>,
 }
 
@@ -86,10 +89,27 @@ pub struct Port {
     pub port: u16,
 }
 
+/// A user-defined route of a guest's subnet whose next hop is a load balancer's frontend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    pub guest: GuestName,
+    pub prefix: IpNet,
+    pub next_hop: IpAddr,
+}
+
+/// Which ports of a guest the responder leaves alone, or takes back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    pub ports: Vec<Port>,
+    pub undo: bool,
+}
+
 /// All guests that the lab has ever been asked for, until it is reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
     pub guests: Vec<Guest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
     /// The number that the next NIC gets; numbers are never used twice.
     #[serde(default)]
     interfaces_made: u16,
@@ -103,6 +123,9 @@ pub struct Guest {
     pub virtual_machine: Option<String>,
     pub network_interfaces: Vec<NetworkInterface>,
     pub listen: Vec<Port>,
+    /// Ports that the responder leaves to an application in the guest.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub silent: BTreeSet<Port>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +181,7 @@ impl Inventory {
         taken: &BTreeSet<IpAddr>,
     ) -> Result<(), LabError> {
         let mut used = taken.clone();
+        used.extend(&seed.private_addresses);
         for interface in self
             .guests
             .iter()
@@ -188,9 +212,10 @@ impl Inventory {
         known: &dyn Fn(&str, &str) -> Option<IpAddr>,
         used: &mut BTreeSet<IpAddr>,
     ) -> Result<(), LabError> {
-        let mut interfaces = match self.guests.iter().find(|guest| guest.name == wanted.name) {
-            Some(guest) => guest.network_interfaces.clone(),
-            None => Vec::new(),
+        let known_guest = self.guests.iter().find(|guest| guest.name == wanted.name);
+        let (mut interfaces, silent) = match known_guest {
+            Some(guest) => (guest.network_interfaces.clone(), guest.silent.clone()),
+            None => (Vec::new(), BTreeSet::new()),
         };
         for nic in &wanted.network_interfaces {
             // A NIC is attached to one machine: a guest that was renamed takes its NIC along.
@@ -226,6 +251,7 @@ impl Inventory {
             virtual_machine: wanted.virtual_machine.clone(),
             network_interfaces: interfaces,
             listen: wanted.listen.clone(),
+            silent,
         };
         match self
             .guests
@@ -234,6 +260,32 @@ impl Inventory {
         {
             Some(existing) => *existing = guest,
             None => self.guests.push(guest),
+        }
+        Ok(())
+    }
+
+    /// A second route of a guest to the same prefix takes the place of the first, as in a route table.
+    pub fn route(&mut self, route: Route) -> Result<(), LabError> {
+        self.guest(route.guest.as_str())?;
+        self.routes
+            .retain(|known| (&known.guest, known.prefix) != (&route.guest, route.prefix));
+        self.routes.push(route);
+        Ok(())
+    }
+
+    /// From now on an application in the guest answers on these ports, or the responder does again.
+    pub fn silence(&mut self, name: &str, order: &Silence) -> Result<(), LabError> {
+        self.guest(name)?;
+        for guest in &mut self.guests {
+            if guest.name.as_str() == name {
+                for port in &order.ports {
+                    if order.undo {
+                        guest.silent.remove(port);
+                    } else {
+                        guest.silent.insert(*port);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -392,15 +444,16 @@ mod tests {
     }
 
     #[test]
-    fn a_made_up_address_avoids_given_and_loaded_ones() {
+    fn a_made_up_address_avoids_given_loaded_and_asked_for_ones() {
         let mut inventory = Inventory::default();
         let taken = BTreeSet::from(["10.0.0.12".parse().unwrap()]);
-        let seed = seed(&[
+        let mut seed = seed(&[
             ("a", &[("/n1", None)]),
             ("b", &[("/n2", Some("10.0.0.11"))]),
         ]);
+        seed.private_addresses = vec!["10.0.0.13".parse().unwrap()];
         inventory.take_in(&seed, &|_, _| None, &taken).unwrap();
-        assert_eq!(first_addresses(&inventory), ["10.0.0.13", "10.0.0.11"]);
+        assert_eq!(first_addresses(&inventory), ["10.0.0.14", "10.0.0.11"]);
     }
 
     #[test]

@@ -78,6 +78,9 @@ fn fabric(load_balancer: Value, health: &Health) -> Fabric {
         public_ips: &[json!({ "id": GREEN, "properties": { "ipAddress": "65.52.0.1" } })],
         numbers: &numbers,
         health,
+        routes: &[],
+        virtual_networks: &[],
+        security_groups: &[],
     })
 }
 
@@ -329,4 +332,73 @@ fn a_broken_document_makes_no_flow_and_no_panic() {
         let document = load_balancer(&[json!({ "name": "broken", "properties": properties })]);
         assert!(fabric(document, &Health::default()).flows.is_empty());
     }
+}
+
+/// With floating IP a group sees the frontend's address; the subnet's group comes before the NIC's, and default rules last.
+#[test]
+fn groups_of_the_subnet_and_of_the_nic_are_chains_of_their_own() {
+    let scope = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+    let subnet = format!("{scope}/virtualNetworks/v/subnets/s");
+    let rule = |name: &str, priority: u32, access: &str, source: &str, destination: &str| {
+        json!({ "name": name, "properties": {
+            "direction": "Inbound", "priority": priority, "access": access, "protocol": "Tcp",
+            "sourceAddressPrefix": source, "destinationAddressPrefix": destination, "destinationPortRange": "80"
+        }})
+    };
+    let group = |name: &str, rules: Value| {
+        json!({ "id": format!("{scope}/networkSecurityGroups/{name}"), "properties": {
+            "securityRules": rules, "defaultSecurityRules": [rule("DenyAll", 65500, "Deny", "*", "*")]
+        }})
+    };
+    let mut guarded = nic(1, &[("ipconfig1", "10.0.0.11")]);
+    guarded["properties"]["networkSecurityGroup"] =
+        json!({ "id": format!("{scope}/networkSecurityGroups/own") });
+    guarded["properties"]["ipConfigurations"][0]["properties"]["subnet"] = json!({ "id": subnet });
+    let fabric = program(&World {
+        load_balancers: &[],
+        network_interfaces: &[guarded, nic(2, &[("ipconfig1", "10.0.0.12")])],
+        public_ips: &[],
+        virtual_networks: &[
+            json!({ "id": format!("{scope}/virtualNetworks/v"), "properties": {
+                "subnets": [{ "id": subnet, "properties": { "networkSecurityGroup": { "id": format!("{scope}/networkSecurityGroups/all") } } }]
+            }}),
+        ],
+        security_groups: &[
+            group("all", json!([rule("web", 100, "Allow", "Internet", "*")])),
+            group(
+                "own",
+                json!([
+                    rule("late", 200, "Allow", "*", "65.52.0.1"),
+                    rule("first", 100, "Deny", "203.0.113.0/24", "65.52.0.1")
+                ]),
+            ),
+        ],
+        numbers: &[1, 2]
+            .map(|it| (format!("{NIC}{it}").to_lowercase(), it))
+            .into(),
+        health: &Health::default(),
+        routes: &[],
+    });
+    assert_eq!(fabric.guards.len(), 1, "only one NIC has groups");
+    let script = render(&fabric);
+    let own: Vec<&str> = script
+        .split("chain group_1_1 {\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n}").next())
+        .unwrap_or_default()
+        .lines()
+        .collect();
+    assert_eq!(
+        own[..2],
+        [
+            "ip saddr 203.0.113.0/24 ip daddr 65.52.0.1/32 meta l4proto tcp meta l4proto { tcp, udp } th dport { 80-80 } drop",
+            "meta nfproto ipv4 ip daddr 65.52.0.1/32 meta l4proto tcp meta l4proto { tcp, udp } th dport { 80-80 } return",
+        ]
+    );
+    assert_eq!(own.last(), Some(&"drop"));
+    assert!(script.contains("ip saddr != { 10.0.0.0/8,"), "{script}");
+    assert!(
+        script.contains("meta mark 1 jump group_1_0\noifname \"br0\" meta mark 1 jump group_1_1")
+    );
+    assert!(script.contains("ip daddr 10.0.0.11 jump group_1_0"));
 }

@@ -125,7 +125,41 @@ fn subnet_for(world: &mut World, network: &str, address: IpAddr, location: &str)
     };
     let subnet = format!("{network}/subnets/{name}");
     ensure_subnet(world, &subnet, location, &prefix);
+    open_subnet(world, network, &subnet, location);
     subnet
+}
+
+/// A group of the lab's own that allows everything: without any, Azure lets nothing in from the Internet
+/// (learn.microsoft.com/azure/load-balancer/load-balancer-overview, "Secure by default").
+fn open_subnet(world: &mut World, network: &str, subnet: &str, location: &str) {
+    let Some((scope, _)) = network.split_once("/virtualNetworks/") else {
+        return;
+    };
+    let group = format!("{scope}/networkSecurityGroups/{LAB_NETWORK}");
+    if world.document(&group).is_none() {
+        let rule = json!({"name": "AllowEverything", "properties": {
+            "protocol": "*", "access": "Allow", "priority": 100, "direction": "Inbound",
+            "sourceAddressPrefix": "*", "sourcePortRange": "*",
+            "destinationAddressPrefix": "*", "destinationPortRange": "*"
+        }});
+        let body = json!({"location": location, "properties": {"securityRules": [rule]}});
+        let stored = put(world, Kind::NetworkSecurityGroup, &group, &body, None);
+        debug_assert_eq!(stored, Ok(()), "the lab's own group is well formed");
+    }
+    let Some(mut body) = world.document(network).cloned() else {
+        return;
+    };
+    let previous = body.clone();
+    let subnets = body
+        .pointer_mut("/properties/subnets")
+        .and_then(Value::as_array_mut);
+    for known in subnets.into_iter().flatten() {
+        if text(known, "id").eq_ignore_ascii_case(subnet) {
+            known["properties"]["networkSecurityGroup"] = json!({"id": group});
+        }
+    }
+    let stored = put(world, Kind::VirtualNetwork, network, &body, Some(&previous));
+    debug_assert_eq!(stored, Ok(()), "a subnet takes a group that exists");
 }
 
 /// The /24 or /64 around an address.

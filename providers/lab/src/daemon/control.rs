@@ -22,7 +22,7 @@ use super::world::{GuestStatus, World};
 use crate::agent::ProbeOrder;
 use crate::arm::{ArmRequest, Method, RunScript as _, Store};
 use crate::layout::Layout;
-use crate::seed::Seed;
+use crate::seed::{Route, Seed, Silence};
 
 #[derive(Debug)]
 pub(super) struct Control {
@@ -84,6 +84,8 @@ pub(super) fn routes(control: Arc<Control>) -> Router {
         .route("/_lab/load", post(load))
         .route("/_lab/arm", post(arm))
         .route("/_lab/reboot/{guest}", post(reboot))
+        .route("/_lab/silence/{guest}", post(silence))
+        .route("/_lab/route", post(route))
         .route("/_lab/down", post(down))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&control),
@@ -273,6 +275,28 @@ async fn reboot(State(control): State<Arc<Control>>, Path(guest): Path<String>) 
     control
         .world
         .reboot(&guest)
+        .await
+        .map_err(|error| bad(&error))?;
+    Ok(Json(Value::Null))
+}
+
+async fn route(State(control): State<Arc<Control>>, Json(route): Json<Route>) -> Answer {
+    control
+        .world
+        .route(route)
+        .await
+        .map_err(|error| bad(&error))?;
+    Ok(Json(Value::Null))
+}
+
+async fn silence(
+    State(control): State<Arc<Control>>,
+    Path(guest): Path<String>,
+    Json(order): Json<Silence>,
+) -> Answer {
+    control
+        .world
+        .silence(&guest, &order)
         .await
         .map_err(|error| bad(&error))?;
     Ok(Json(Value::Null))

@@ -162,6 +162,8 @@ async fn keep_in_step(world: Arc<World>, store: Store) {
             network_interfaces: network_interfaces
                 .settle(store.documents("Microsoft.Network/networkInterfaces")),
             public_ips: store.documents("Microsoft.Network/publicIPAddresses"),
+            virtual_networks: store.documents("Microsoft.Network/virtualNetworks"),
+            security_groups: store.documents("Microsoft.Network/networkSecurityGroups"),
         };
         if let Err(error) = world.reprogram(&documents).await {
             log(&format!(

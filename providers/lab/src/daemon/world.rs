@@ -17,7 +17,7 @@ use crate::agent::{ProbeAnswer, ProbeOrder};
 use crate::fabric::{self, Fabric, Health};
 use crate::layout::{GuestName, Layout, write_private};
 use crate::namespaces::{self, Root, Tools};
-use crate::seed::{Guest, Inventory, Port, Seed};
+use crate::seed::{Guest, Inventory, Port, Route, Seed, Silence};
 
 /// How long a reboot waits for the guest's probes: a probe gives up after a second, and begins anew every second.
 const SETTLE_ROUND: Duration = Duration::from_millis(25);
@@ -29,6 +29,8 @@ pub(crate) struct Documents {
     pub load_balancers: Vec<Value>,
     pub network_interfaces: Vec<Value>,
     pub public_ips: Vec<Value>,
+    pub virtual_networks: Vec<Value>,
+    pub security_groups: Vec<Value>,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,7 @@ impl World {
         )
         .await?;
         let client = namespaces::start_client(&tools, root.pid).await?;
+        write_private(&layout.root_pid(), root.pid.to_string().as_bytes())?;
         let world = Self {
             tools,
             layout,
@@ -135,14 +138,58 @@ impl World {
         let mut state = self.state.lock().await;
         let mut inventory = state.inventory.clone();
         inventory.take_in(seed, &|id, name| known(id, name), taken)?;
+        self.keep(&mut state, inventory)?;
+        self.run_guests(&mut state).await?;
+        self.stale.notify_one();
+        Ok(state.inventory.clone())
+    }
+
+    fn keep(&self, state: &mut State, inventory: Inventory) -> Result<(), LabError> {
         if inventory != state.inventory {
             let text = serde_json::to_vec_pretty(&inventory).expect("the inventory is plain data");
             write_private(&self.layout.inventory(), &text)?;
             state.inventory = inventory;
         }
-        self.run_guests(&mut state).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn route(&self, route: Route) -> Result<(), LabError> {
+        let mut state = self.state.lock().await;
+        let mut inventory = state.inventory.clone();
+        inventory.route(route)?;
+        self.keep(&mut state, inventory)?;
+        drop(state);
         self.stale.notify_one();
-        Ok(state.inventory.clone())
+        Ok(())
+    }
+
+    /// Answers once the ports are free.
+    pub(crate) async fn silence(&self, name: &str, order: &Silence) -> Result<(), LabError> {
+        let mut state = self.state.lock().await;
+        let mut inventory = state.inventory.clone();
+        inventory.silence(name, order)?;
+        self.keep(&mut state, inventory)?;
+        drop(state);
+        self.stale.notify_one();
+        for _ in 0..SETTLE_ROUNDS {
+            let state = self.state.lock().await;
+            let running = state
+                .running
+                .iter()
+                .find(|(guest, _)| guest.as_str() == name);
+            let held = running.is_some_and(|(_, running)| {
+                order
+                    .ports
+                    .iter()
+                    .any(|port| running.listening.contains(port))
+            });
+            if order.undo || !held {
+                return Ok(());
+            }
+            drop(state);
+            tokio::time::sleep(SETTLE_ROUND).await;
+        }
+        Ok(())
     }
 
     /// Boots guests that do not run, and gives running ones the NICs that they lack.
@@ -336,8 +383,11 @@ impl World {
             load_balancers: &documents.load_balancers,
             network_interfaces: &documents.network_interfaces,
             public_ips: &documents.public_ips,
+            virtual_networks: &documents.virtual_networks,
+            security_groups: &documents.security_groups,
             numbers: &numbers(&state.inventory),
             health: &state.health,
+            routes: &routes(&state.inventory),
         });
         // Responders first, so that a rule does not go live before somebody answers.
         let State {
@@ -348,6 +398,7 @@ impl World {
             for nic in &guest.network_interfaces {
                 ports.extend(fabric.ports_of(nic.number, &nic.addresses()));
             }
+            ports.retain(|port| !guest.silent.contains(port));
             if let Some(running) = running.get_mut(&guest.name)
                 && running.agent.is_alive()
                 && running.listening != ports
@@ -463,6 +514,19 @@ impl World {
         }
         self.root.agent.kill().await;
     }
+}
+
+/// Each route with the addresses of the guest that sends by it.
+fn routes(inventory: &Inventory) -> Vec<(Vec<IpAddr>, Route)> {
+    let of = |route: &Route| {
+        let guest = inventory.guest(route.guest.as_str()).ok()?;
+        let addresses = guest
+            .network_interfaces
+            .iter()
+            .flat_map(crate::seed::NetworkInterface::addresses);
+        Some((addresses.collect(), route.clone()))
+    };
+    inventory.routes.iter().filter_map(of).collect()
 }
 
 fn numbers(inventory: &Inventory) -> BTreeMap<String, u16> {

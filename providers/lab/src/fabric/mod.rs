@@ -4,14 +4,17 @@
 //! [`Fabric`] ([`program()`]), and the nft script that makes the kernel deliver so ([`render()`]).
 //! Both are pure; the fabric's agent applies the script as one transaction.
 
+mod guard;
 mod program;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use guard::{Guard, GuardRule, Place};
 pub use program::{World, program};
 pub use render::render;
 
@@ -24,6 +27,10 @@ pub struct Fabric {
     pub frontends: BTreeSet<IpAddr>,
     /// In the order in which they are matched: a flow of one port comes before one of all ports.
     pub flows: Vec<Flow>,
+    /// What guests send through an HA-ports rule because a route says so.
+    pub routed: Vec<Routed>,
+    /// The network security groups in front of NICs.
+    pub guards: Vec<Guard>,
     /// The probes of all members, each once.
     pub targets: Vec<ProbeTarget>,
 }
@@ -37,6 +44,16 @@ pub struct Flow {
     pub floating: bool,
     /// None keeps the port that the client used.
     pub backend_port: Option<u16>,
+    pub distribution: Distribution,
+    pub members: Vec<Member>,
+}
+
+/// Packets that keep their destination and still go through a rule: its frontend is their next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    /// The sender's own addresses.
+    pub sources: Vec<IpAddr>,
+    pub prefix: IpNet,
     pub distribution: Distribution,
     pub members: Vec<Member>,
 }

@@ -8,8 +8,10 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{Distribution, Fabric, Flow, FlowPorts, Health, Member, ProbeKind, ProbeTarget};
-use crate::seed::{Port, Protocol};
+use super::{
+    Distribution, Fabric, Flow, FlowPorts, Health, Member, ProbeKind, ProbeTarget, Routed,
+};
+use crate::seed::{Port, Protocol, Route};
 
 /// Azure's shortest probe interval is 5 s. The lab probes more often, so that nobody has to wait.
 const LONGEST_PROBE_INTERVAL_MILLISECONDS: u64 = 500;
@@ -20,9 +22,13 @@ pub struct World<'a> {
     pub load_balancers: &'a [Value],
     pub network_interfaces: &'a [Value],
     pub public_ips: &'a [Value],
+    pub virtual_networks: &'a [Value],
+    pub security_groups: &'a [Value],
     /// The NICs that lead to a running guest: ARM id in lower case, number in the inventory.
     pub numbers: &'a BTreeMap<String, u16>,
     pub health: &'a Health,
+    /// Each route with the addresses of the guest that sends by it.
+    pub routes: &'a [(Vec<IpAddr>, Route)],
 }
 
 /// Works out what the fabric has to do.
@@ -56,7 +62,27 @@ pub fn program(world: &World<'_>) -> Fabric {
         FlowPorts::Both(_) => 1,
         FlowPorts::All => 2,
     });
+    fabric.guards = super::guard::guards(world);
+    fabric.routed = world
+        .routes
+        .iter()
+        .filter_map(|(sources, route)| routed(&fabric.flows, sources, route))
+        .collect();
     fabric
+}
+
+/// Only an HA-ports rule takes packets for other destinations than its frontend
+/// (learn.microsoft.com/azure/load-balancer/load-balancer-ha-ports-overview).
+fn routed(flows: &[Flow], sources: &[IpAddr], route: &Route) -> Option<Routed> {
+    let takes = |flow: &&Flow| flow.frontend == route.next_hop && flow.ports == FlowPorts::All;
+    let flow = flows.iter().find(takes)?;
+    let same_family = |address: &&IpAddr| address.is_ipv4() == route.next_hop.is_ipv4();
+    Some(Routed {
+        sources: sources.iter().filter(same_family).copied().collect(),
+        prefix: route.prefix,
+        distribution: flow.distribution,
+        members: flow.members.clone(),
+    })
 }
 
 struct Balancer<'a> {
@@ -290,7 +316,10 @@ impl<'a> Balancer<'a> {
     }
 }
 
-fn items<'a>(document: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+pub(super) fn items<'a>(
+    document: &'a Value,
+    pointer: &str,
+) -> impl Iterator<Item = &'a Value> + use<'a> {
     document
         .pointer(pointer)
         .and_then(Value::as_array)
@@ -299,7 +328,7 @@ fn items<'a>(document: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Val
 }
 
 /// ARM ids and enum values compare without case.
-fn lowercase(document: &Value, pointer: &str) -> String {
+pub(super) fn lowercase(document: &Value, pointer: &str) -> String {
     document
         .pointer(pointer)
         .and_then(Value::as_str)

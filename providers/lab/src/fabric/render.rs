@@ -9,7 +9,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{Distribution, Fabric, Flow, FlowPorts};
+use super::{Distribution, Fabric, Flow, FlowPorts, Member, Routed};
 use crate::seed::{Port, Protocol};
 
 /// The link on which the guests are.
@@ -48,8 +48,14 @@ pub fn render(fabric: &Fabric) -> String {
         &mut script,
         format_args!("ct mark != 0 meta mark set ct mark return"),
     );
+    for routed in &fabric.routed {
+        let selector = routed_selector(routed);
+        let hashed = hashed(routed.distribution, FlowPorts::All, routed.prefix.addr());
+        choose(&mut script, &selector, &routed.members, &hashed);
+    }
     for flow in &fabric.flows {
-        choose(&mut script, flow);
+        let hashed = hashed(flow.distribution, flow.ports, flow.frontend);
+        choose(&mut script, &selector(flow), &flow.members, &hashed);
     }
     line(
         &mut script,
@@ -72,7 +78,9 @@ pub fn render(fabric: &Fabric) -> String {
     for flow in &fabric.flows {
         rewrite(&mut script, flow);
     }
-    script.push_str("}\n}\n");
+    script.push_str("}\n");
+    script.push_str(&super::guard::render(&fabric.guards, BRIDGE));
+    script.push_str("}\n");
     script
 }
 
@@ -108,23 +116,21 @@ fn selector(flow: &Flow) -> String {
     }
 }
 
-/// Marks a new connection with one of the healthy members, or drops it if there is none.
-fn choose(script: &mut String, flow: &Flow) {
-    let selector = selector(flow);
-    let marks: Vec<u16> = flow
-        .members
-        .iter()
-        .filter(|member| member.healthy)
-        .map(|member| member.number)
-        .collect();
-    if marks.is_empty() {
-        // No healthy member: new connections of the rule get nothing
-        // (learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview).
-        line(script, format_args!("meta mark 0 {selector} drop"));
-        return;
-    }
-    let family = family(flow.frontend);
-    let hashed = match (flow.distribution, flow.ports) {
+/// What a guest sends by a route; its address tells who sent it.
+fn routed_selector(routed: &Routed) -> String {
+    let family = family(routed.prefix.addr());
+    let sources: Vec<String> = routed.sources.iter().map(ToString::to_string).collect();
+    format!(
+        "iifname \"{BRIDGE}\" {family} saddr {{ {} }} {family} daddr {} meta l4proto {{ tcp, udp }}",
+        sources.join(", "),
+        routed.prefix
+    )
+}
+
+/// What a connection's member is chosen by.
+fn hashed(distribution: Distribution, ports: FlowPorts, address: IpAddr) -> String {
+    let family = family(address);
+    match (distribution, ports) {
         (Distribution::SourceIp, _) => format!("{family} saddr . {family} daddr"),
         (Distribution::SourceIpProtocol, _) => {
             format!("{family} saddr . {family} daddr . meta l4proto")
@@ -137,7 +143,22 @@ fn choose(script: &mut String, flow: &Flow) {
         (Distribution::FiveTuple, FlowPorts::Both(_) | FlowPorts::All) => {
             format!("{family} saddr . {family} daddr . th sport . th dport")
         }
-    };
+    }
+}
+
+/// Marks a new connection with one of the healthy members, or drops it if there is none.
+fn choose(script: &mut String, selector: &str, members: &[Member], hashed: &str) {
+    let marks: Vec<u16> = members
+        .iter()
+        .filter(|member| member.healthy)
+        .map(|member| member.number)
+        .collect();
+    if marks.is_empty() {
+        // No healthy member: new connections of the rule get nothing
+        // (learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview).
+        line(script, format_args!("meta mark 0 {selector} drop"));
+        return;
+    }
     let choices: Vec<String> = marks
         .iter()
         .enumerate()

@@ -14,7 +14,8 @@ pub(crate) use network::{
     client_network, detach_interface, fabric_network, guest_network, guest_routing, mark_rule,
 };
 pub(crate) use spawn::{
-    Root, guest_command, guest_namespace, run_in_root, start_client, start_guest, start_root,
+    Root, client_command, guest_command, guest_namespace, run_in_root, start_client, start_guest,
+    start_root,
 };
 pub(crate) use tools::nsenter;
 pub use tools::{Tools, check};

@@ -176,6 +176,7 @@ mod tests {
                 })
                 .collect(),
             listen: vec![],
+            silent: BTreeSet::new(),
         }
     }
 

@@ -115,6 +115,25 @@ pub(crate) async fn start_client(tools: &Tools, root: u32) -> Result<AgentLink, 
     AgentLink::start("client", command, false).await
 }
 
+/// A command where the clients are, with the host's files.
+pub(crate) fn client_command(
+    nsenter: &Path,
+    user_namespace: bool,
+    root: u32,
+    arguments: &[String],
+) -> PlainCommand {
+    let mut command = PlainCommand::new(nsenter);
+    command.arg("--target").arg(root.to_string());
+    if user_namespace {
+        command.args(["--user", "--preserve-credentials"]);
+    }
+    command
+        .arg(format!("--net=/proc/{root}/root/run/netns/client"))
+        .arg("--")
+        .args(arguments);
+    command
+}
+
 /// The short name of a guest's network namespace: `index` is its place in the inventory.
 pub(crate) fn guest_namespace(index: usize) -> String {
     format!("g{}", index + 1)

@@ -6,13 +6,16 @@ mod life;
 mod probe;
 mod requests;
 mod serve;
+mod silence;
 
 use crate::args::LabCommand;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{pipeline, sources, world};
+use ipnet::IpNet;
 use plimsoll_lab::Lab;
+use std::net::IpAddr;
 
 pub(crate) async fn run(context: &Context, command: LabCommand) -> Result<Exit, Failure> {
     match command {
@@ -28,6 +31,15 @@ pub(crate) async fn run(context: &Context, command: LabCommand) -> Result<Exit, 
         LabCommand::Serve { port, .. } => life::serve(context, port).await,
         LabCommand::Reboot { guest } => life::reboot(context, &guest).await,
         LabCommand::Exec { guest, command } => exec::run(context, &guest, &command).await,
+        LabCommand::Client { command } => exec::in_client(context, &command).await,
+        LabCommand::Route {
+            guest,
+            prefix,
+            next_hop,
+        } => route(context, &guest, prefix, next_hop).await,
+        LabCommand::Silence { guest, ports, undo } => {
+            silence::run(context, &guest, &ports, undo).await
+        }
         LabCommand::Probe {
             destination,
             number,
@@ -39,6 +51,23 @@ pub(crate) async fn run(context: &Context, command: LabCommand) -> Result<Exit, 
         }
         LabCommand::Fault { fault } => arm::fault(context, &fault.join(" ")).await,
     }
+}
+
+async fn route(
+    context: &Context,
+    guest: &str,
+    prefix: IpNet,
+    next_hop: IpAddr,
+) -> Result<Exit, Failure> {
+    lab(context)
+        .await?
+        .route(guest, prefix, next_hop)
+        .await
+        .map_err(failed)?;
+    context.view.note(&format!(
+        "What {guest} sends to {prefix} goes through {next_hop}."
+    ));
+    Ok(Exit::Done)
 }
 
 /// The running lab; or one that is started and given what the configuration refers to, if there is a configuration.

@@ -243,7 +243,7 @@ fn closing(route: &Route, apply: &str, page: &mut Page) {
     }
     for (what, members) in alike {
         let line = Ink::Strong.line(named(&members));
-        page.line(line.put(format!(": {what}")).hang(4));
+        page.line(line.put(format!(" · {what}")).hang(4));
         let fixes = fixes(&members, apply);
         for (index, fix) in fixes.iter().take(MOST_NAMES).enumerate() {
             let word = if index == 0 { "  Fix: " } else { "  and: " };
@@ -326,17 +326,19 @@ fn named(members: &[&MemberTrace]) -> String {
 
 fn consequence(member: &MemberTrace, at: HopKind, receivers: usize) -> String {
     match at {
-        HopKind::Pool => "it gets nothing, because it is not in the pool".to_owned(),
-        HopKind::Probe => "it gets nothing, because Azure takes it for unhealthy".to_owned(),
-        _ if !member.receives => "it would drop what Azure sends it".to_owned(),
+        HopKind::Pool => "nothing arrives, not in the pool".to_owned(),
+        HopKind::Probe => "nothing arrives, unhealthy to Azure".to_owned(),
+        _ if !member.receives => "would drop what Azure sends".to_owned(),
+        HopKind::SecurityGroup => "Azure drops what is for it".to_owned(),
         HopKind::NetworkInterface
+        | HopKind::WeakHost
         | HopKind::Address
         | HopKind::Firewall
         | HopKind::Listener
         | HopKind::Reply => match receivers {
-            0 | 1 => "it receives every new connection and drops it".to_owned(),
-            2 => "it receives about half of new connections and drops them".to_owned(),
-            n => format!("each receives about 1 in {n} new connections and drops them"),
+            0 | 1 => "receives every new connection and drops it".to_owned(),
+            2 => "receives about half of new connections and drops them".to_owned(),
+            n => format!("receives about 1 in {n} new connections and drops them"),
         },
     }
 }
