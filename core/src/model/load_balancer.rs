@@ -205,3 +205,11 @@ pub struct IpConfiguration {
     pub primary: bool,
     pub backend_pools: Vec<ArmId>,
 }
+
+impl IpConfiguration {
+    /// Floating IP does not work there, says Microsoft. A secondary IPv6 configuration is how a dual-stack NIC looks, which
+    /// the limitation leaves out.
+    pub fn is_secondary(&self) -> bool {
+        !self.primary && !self.private_address.is_some_and(|a| a.is_ipv6())
+    }
+}

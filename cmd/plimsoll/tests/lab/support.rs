@@ -98,6 +98,33 @@ impl Folder {
         folder
     }
 
+    /// A copy of a folder of `examples`, with the files beside its configuration.
+    pub fn example(name: &str) -> Self {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../examples")
+            .join(name);
+        let folder = Self {
+            directory: tempfile::tempdir().expect("a temporary folder can be made"),
+            user: User::Me,
+            program: PathBuf::from(env!("CARGO_BIN_EXE_plimsoll")),
+        };
+        copy(&from, folder.path());
+        folder
+    }
+
+    /// A script in a guest of the lab, as its root; what it printed.
+    #[track_caller]
+    pub fn inside(&self, guest: &str, script: &str) -> String {
+        let arguments = ["lab", "exec", guest, "--", "sh", "-ec", script];
+        self.lab(&arguments).exits(0).stdout
+    }
+
+    /// A script where the clients are; what it printed.
+    #[track_caller]
+    pub fn as_client(&self, script: &str) -> Answer {
+        self.lab(&["lab", "client", "--", "sh", "-ec", script])
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -208,6 +235,22 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What the lab holds belongs to the user who started it.
         let _ = self.lab(&["lab", "reset"]);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("the example is there") {
+        let entry = entry.expect("its folder can be read");
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            // What a lab that ran there left behind is no part of it.
+            if entry.file_name() != ".plimsoll" {
+                std::fs::create_dir_all(&target).expect("the folder is ours");
+                copy(&source, &target);
+            }
+        } else {
+            std::fs::copy(&source, &target).expect("the folder is ours");
+        }
     }
 }
 

@@ -61,14 +61,11 @@ fn secondary(desired: &Desired, observed: &Observed) -> Vec<Finding> {
     all
 }
 
-/// A secondary IPv6 configuration is how a dual-stack NIC looks, which the limitation leaves out.
 fn is_secondary(nic: &NetworkInterface, name: &str) -> bool {
     nic.ip_configurations
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .is_some_and(|(_, configuration)| {
-            !configuration.primary && !configuration.private_address.is_some_and(|a| a.is_ipv6())
-        })
+        .is_some_and(|(_, configuration)| configuration.is_secondary())
 }
 
 fn nat_pools(desired: &Desired, observed: &Observed) -> Vec<Finding> {

@@ -4,9 +4,10 @@ use super::member::{Candidate, Way};
 use super::{Fix, Hop, HopKind, HopState};
 use crate::config::GuestMode;
 use crate::model::guest::{
-    AZURE_PROBE_SOURCE, FirewallKind, GuestFacts, InterfaceAddress, Packet, Verdict,
+    AZURE_PROBE_SOURCE, EntryKey, FirewallKind, GuestFacts, InterfaceAddress, Packet, Verdict,
+    WeakHost,
 };
-use crate::model::{Addr, Protocol};
+use crate::model::{Addr, Protocol, Where};
 use std::net::{IpAddr, SocketAddr};
 
 pub(super) fn hops(
@@ -35,6 +36,7 @@ pub(super) fn hops(
         return hops;
     };
     hops.push(inside.address(destination));
+    hops.extend(inside.weak_host(destination));
     hops.push(inside.firewall(destination));
     hops.push(inside.listener(destination));
     hops.push(inside.reply(destination));
@@ -84,21 +86,20 @@ impl Inside<'_> {
             port: Some(port),
         };
         match self.facts.firewall.judge(&packet) {
-            Verdict::Refused { by, chain, .. } => {
+            Verdict::Refused {
+                by, rule, chain, ..
+            } => {
                 return Hop::broken(
                     HopKind::Probe,
-                    format!(
-                        "{at}: the firewall refuses {AZURE_PROBE_SOURCE} ({})",
-                        rule(&chain, &by)
-                    ),
-                    self.firewall_fix(&chain, &by, &packet),
+                    format!("{at}: {rule} refuses {AZURE_PROBE_SOURCE}"),
+                    self.firewall_fix(&chain, &by, &rule, &packet),
                 )
                 .note("Azure sends a member without an answer to its probe nothing");
             }
-            Verdict::Unclear { by, .. } => {
+            Verdict::Unclear { rule, .. } => {
                 return Hop::unknown(
                     HopKind::Probe,
-                    format!("{at}: a firewall rule that plimsoll cannot judge: {by}"),
+                    format!("{at}: plimsoll cannot judge {rule}"),
                 );
             }
             Verdict::Admitted { .. } => {}
@@ -153,7 +154,7 @@ impl Inside<'_> {
             format!("{} on {}", held.address, held.interface),
         );
         let whole = held.address.prefix_len() == held.address.max_prefix_len();
-        let hop = if held.interface == "lo" && !whole {
+        let hop = if self.facts.is_loopback(&held.interface) && !whole {
             hop.note(format!(
                 "the guest takes all of {} for itself, so that no reply to it leaves: plimsoll explain PL0303",
                 held.address.trunc()
@@ -161,8 +162,7 @@ impl Inside<'_> {
         } else {
             hop
         };
-        let key =
-            crate::model::guest::EntryKey::Address(crate::model::Where::Known(held.address.addr()));
+        let key = EntryKey::Address(Where::Known(held.address.addr()));
         let kept = self.facts.survives.contains(&key);
         if self.way.mode == GuestMode::Loopback && self.way.ours && !kept {
             hop.note("plimsoll has nothing in the guest that puts it back after a reboot")
@@ -215,32 +215,34 @@ impl Inside<'_> {
             Verdict::Admitted { .. } if firewall.kind == FirewallKind::None => {
                 Hop::passes(HopKind::Firewall, "none")
             }
-            Verdict::Admitted { by, .. } if firewall.active => {
-                Hop::passes(HopKind::Firewall, format!("{}: {by}", firewall.kind))
+            Verdict::Admitted { rule, .. } if firewall.active => {
+                Hop::passes(HopKind::Firewall, rule)
             }
             Verdict::Admitted { .. } => Hop::passes(
                 HopKind::Firewall,
                 format!("{} is not active", firewall.kind),
             ),
             Verdict::Refused {
-                by, chain, rejects, ..
+                by,
+                rule,
+                chain,
+                rejects,
             } => {
                 let verb = if rejects { "rejects" } else { "drops" };
                 Hop::broken(
                     HopKind::Firewall,
-                    format!("{} {verb} it: {}", firewall.kind, rule(&chain, &by)),
-                    self.firewall_fix(&chain, &by, &packet),
+                    format!("{rule} {verb} it"),
+                    self.firewall_fix(&chain, &by, &rule, &packet),
                 )
             }
-            Verdict::Unclear { by, .. } => Hop::unknown(
-                HopKind::Firewall,
-                format!("a rule that plimsoll cannot judge may refuse it: {by}"),
-            ),
+            Verdict::Unclear { rule, .. } => {
+                Hop::unknown(HopKind::Firewall, format!("plimsoll cannot judge {rule}"))
+            }
         }
     }
 
     /// A chain's policy gives way to an opening of ours; a rule that refuses was put there by someone, and stays.
-    fn firewall_fix(&self, chain: &str, by: &str, packet: &Packet) -> Fix {
+    fn firewall_fix(&self, chain: &str, by: &str, rule: &str, packet: &Packet) -> Fix {
         if by.starts_with("policy of ") {
             let port = packet.port.map_or(String::new(), |p| format!(" port {p}"));
             return self.fix(format!(
@@ -250,7 +252,7 @@ impl Inside<'_> {
         }
         Fix::Hand {
             what: format!(
-                "an administrator's rule refuses it, and plimsoll does not go around it; remove it: {by}"
+                "{rule} is an administrator's, and plimsoll does not go around it: remove it, or take the rule out of the load balancer"
             ),
         }
     }
@@ -299,6 +301,33 @@ impl Inside<'_> {
         }
     }
 
+    /// Windows takes packets for an address of another interface only where both interfaces are told to.
+    fn weak_host(&self, destination: IpAddr) -> Option<Hop> {
+        let own = self.candidate.own_address?;
+        let held = self.facts.holds(destination)?;
+        if self.facts.interfaces.is_empty()
+            || !self.way.floating
+            || !self.facts.is_loopback(&held.interface)
+        {
+            return None;
+        }
+        let missing: Vec<String> = WeakHost::all_for(own)
+            .into_iter()
+            .map(EntryKey::WeakHost)
+            .filter(|key| !self.facts.state_of(key).live)
+            .map(|key| key.to_string())
+            .collect();
+        Some(if missing.is_empty() {
+            Hop::passes(HopKind::WeakHost, "receive and send are enabled")
+        } else {
+            Hop::broken(
+                HopKind::WeakHost,
+                format!("disabled: {}", missing.join(", ")),
+                self.fix("enable it with Set-NetIPInterface, by interface index"),
+            )
+        })
+    }
+
     /// Replies go directly to the client, with the address that it asked as their source.
     fn reply(&self, destination: IpAddr) -> Hop {
         let own = self.candidate.own_address;
@@ -308,24 +337,42 @@ impl Inside<'_> {
             .iter()
             .find(|a| Some(a.address.addr()) == own)
             .map(|a| a.interface.as_str());
-        let Some(interface) = arrives else {
+        let Some(arrives) = arrives else {
             return Hop::unknown(
                 HopKind::Reply,
                 "no interface of the guest has the address of its NIC",
             );
         };
-        let hop = Hop::passes(HopKind::Reply, format!("{interface}, source {destination}"));
-        if self.candidate.others > 0 && destination.is_ipv4() && self.strict_reverse_path(interface)
-        {
-            return Hop {
-                state: HopState::Unknown,
-                ..hop
-            }
+        let leaves = self.facts.network.reply_from(destination);
+        let strict = destination.is_ipv4() && self.strict_reverse_path(arrives);
+        match leaves {
+            Some(way) if way.interface != arrives && strict => Hop::broken(
+                HopKind::Reply,
+                format!("it would leave by {}, and rp_filter is strict on {arrives}", way.interface),
+                Fix::Hand {
+                    what: format!(
+                        "in {}: sysctl -w net.ipv4.conf.{arrives}.rp_filter=2, or a route table of its own for {arrives}",
+                        self.guest.name()
+                    ),
+                },
+            )
+            .note("the kernel drops such packets when they arrive, and nothing logs it: plimsoll explain PL0312"),
+            Some(way) if way.interface != arrives => Hop::passes(
+                HopKind::Reply,
+                format!("{}, source {destination}", way.interface),
+            )
             .note(format!(
-                "rp_filter is strict on {interface}: packets are dropped where the reply would leave through another interface: plimsoll explain PL0312"
-            ));
+                "packets arrive on {arrives}: Azure drops replies from another NIC, unless that one may send them"
+            )),
+            None if self.candidate.others > 0 && strict => Hop::unknown(
+                HopKind::Reply,
+                format!("rp_filter is strict on {arrives}, and which way replies leave is not known"),
+            ),
+            Some(_) | None => Hop::passes(
+                HopKind::Reply,
+                format!("{arrives}, source {destination}"),
+            ),
         }
-        hop
     }
 
     /// The kernel takes the larger of the two.
@@ -343,14 +390,5 @@ impl Inside<'_> {
     fn listeners_unread(&self) -> bool {
         let mut unread = self.facts.unread.iter();
         unread.any(|what| what.starts_with("listeners"))
-    }
-}
-
-/// A chain's policy names its chain already.
-fn rule(chain: &str, by: &str) -> String {
-    if by.starts_with("policy of ") {
-        by.to_owned()
-    } else {
-        format!("{chain}: {by}")
     }
 }

@@ -1,10 +1,10 @@
 //! One member of a pool: whether Azure sends it anything, and what becomes of that inside the guest.
 
-use super::inside;
 use super::{Basis, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, TraceQuestion};
+use super::{inside, security};
 use crate::config::GuestMode;
 use crate::model::observed::Observation;
-use crate::model::{Addr, Item};
+use crate::model::{Addr, ArmId, Item};
 use std::net::IpAddr;
 
 /// What all members of one rule share.
@@ -16,6 +16,8 @@ pub(super) struct Way<'a> {
     pub(super) ours: bool,
     /// Someone else decides who is in the pool.
     pub(super) membership_is_foreign: bool,
+    /// The frontend's address is a public IP address.
+    pub(super) public: bool,
     pub(super) backend_port: u16,
     pub(super) probe: Option<&'a Item>,
 }
@@ -26,10 +28,12 @@ pub(super) struct Candidate<'a> {
     pub(super) guest: Option<&'a Addr>,
     /// `vm1-nic/ipconfig1`
     pub(super) by: String,
+    /// The id of the ip configuration, where it is a member by one.
+    pub(super) ip_configuration: Option<ArmId>,
     /// The VM's own address (DIP), where it could be read.
     pub(super) own_address: Option<IpAddr>,
-    /// The primary IP configuration of its network interface, as far as is known.
-    pub(super) primary: bool,
+    /// A secondary IP configuration of its network interface.
+    pub(super) secondary: bool,
     /// The configuration puts it into the pool.
     pub(super) wanted: bool,
     pub(super) joined: bool,
@@ -40,6 +44,7 @@ pub(super) struct Candidate<'a> {
 pub(super) fn member(way: &Way<'_>, candidate: &Candidate<'_>) -> MemberTrace {
     let mut hops = vec![pool(way, candidate)];
     hops.extend(network_interface(way, candidate));
+    hops.extend(security::hop(way, candidate));
     hops.extend(inside(way, candidate));
     if way.question.basis == Basis::Desired {
         for hop in &mut hops {
@@ -103,7 +108,7 @@ fn pool(way: &Way<'_>, candidate: &Candidate<'_>) -> Hop {
 
 /// Azure takes such a member, and then does not serve floating IP through it.
 fn network_interface(way: &Way<'_>, candidate: &Candidate<'_>) -> Option<Hop> {
-    (way.floating && !candidate.primary).then(|| {
+    (way.floating && candidate.secondary).then(|| {
         Hop::unknown(
             HopKind::NetworkInterface,
             format!("{} is a secondary IP configuration", candidate.by),

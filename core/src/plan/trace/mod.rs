@@ -4,6 +4,7 @@ mod destination;
 mod inside;
 mod member;
 mod route;
+mod security;
 
 pub use destination::{Destination, NotADestination};
 
@@ -99,8 +100,10 @@ pub enum MemberVerdict {
 pub enum HopKind {
     Pool,
     NetworkInterface,
+    SecurityGroup,
     Probe,
     Address,
+    WeakHost,
     Firewall,
     Listener,
     Reply,
@@ -112,8 +115,10 @@ impl HopKind {
         match self {
             Self::Pool => "pool",
             Self::NetworkInterface => "NIC",
+            Self::SecurityGroup => "NSG",
             Self::Probe => "probe",
             Self::Address => "address",
+            Self::WeakHost => "weak host",
             Self::Firewall => "firewall",
             Self::Listener => "listener",
             Self::Reply => "reply",

@@ -159,6 +159,7 @@ impl<'a> World<'a> {
             mode,
             ours,
             membership_is_foreign: matches!(owner, Owner::Data(..)),
+            public: frontend_is_public(load_balancer, frontend.name()),
             backend_port: if every {
                 self.question.destination.socket.port()
             } else {
@@ -252,8 +253,9 @@ impl<'a> World<'a> {
                     .to_owned(),
                 guest: None,
                 by: place_of(ip_configuration),
+                ip_configuration: Some(ip_configuration.clone()),
                 own_address: None,
-                primary: true,
+                secondary: false,
                 wanted: false,
                 joined: false,
                 others: 0,
@@ -267,8 +269,9 @@ impl<'a> World<'a> {
             name: addr.name().to_owned(),
             guest: Some(addr),
             by: place_of(&interface.ip_configuration_id()),
+            ip_configuration: Some(interface.ip_configuration_id()),
             own_address: configuration.and_then(|c| c.private_address),
-            primary: configuration.is_none_or(|c| c.primary),
+            secondary: configuration.is_some_and(IpConfiguration::is_secondary),
             wanted: false,
             joined: false,
             others: self
@@ -311,8 +314,9 @@ impl<'a> World<'a> {
                     name: name.clone(),
                     guest: None,
                     by: String::new(),
+                    ip_configuration: None,
                     own_address: address,
-                    primary: true,
+                    secondary: false,
                     wanted: false,
                     joined: true,
                     others: 0,
@@ -377,6 +381,11 @@ impl<'a> World<'a> {
             });
         load_balancers.chain(addresses).collect()
     }
+}
+
+fn frontend_is_public(load_balancer: &LoadBalancer, name: &str) -> bool {
+    let frontend = load_balancer.item(ItemKind::Frontend, name);
+    frontend.is_some_and(|item| item.text("public_ip").is_some())
 }
 
 fn rules(load_balancer: &LoadBalancer) -> impl Iterator<Item = (ItemKind, &Item)> {

@@ -7,7 +7,9 @@ use crate::model::guest::{
     Chain, Firewall, FirewallKind, FirewallRule, GuestFacts, InterfaceAddress, Listener,
     RecordFact, Target,
 };
+use crate::model::guest::{InterfaceRole, IpFamily, ReplyPath, SystemInterface, WeakHostSettings};
 use crate::model::observed::Observation;
+use crate::model::security::{Access, Prefix, SecurityGroup, SecurityRule, Transport};
 use crate::model::{IpConfiguration, Kind, LoadBalancer, NetworkInterface, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -218,9 +220,10 @@ fn a_healthy_world_serves() {
         whats,
         [
             "member by vm2/ipconfig1",
+            "none",
             "10.0.0.12:8080: nginx listens",
             "10.0.0.7/32 on lo",
-            "nftables: service",
+            "nftables inet filter input: service",
             "nginx on 10.0.0.7:8443",
             "eth0, source 10.0.0.7",
         ]
@@ -232,7 +235,54 @@ type Fault = (fn(&mut World), HopKind, bool, bool);
 
 #[test]
 fn each_fault_is_found_at_its_hop() {
-    let faults: [(&str, Fault); 9] = [
+    let faults: [(&str, Fault); 12] = [
+        (
+            "a network security group denies it",
+            (
+                |w| guard(w, "vm2", Access::Deny),
+                HopKind::SecurityGroup,
+                false,
+                true,
+            ),
+        ),
+        (
+            "replies leave by another interface, and rp_filter is strict",
+            (
+                |w| {
+                    let facts = w.facts(2);
+                    let strict = ("net.ipv4.conf.all.rp_filter".to_owned(), "1".to_owned());
+                    facts.settings.extend([strict]);
+                    facts.network.replies = vec![ReplyPath {
+                        source: FIP.parse().unwrap(),
+                        interface: "eth1".to_owned(),
+                        via: None,
+                    }];
+                },
+                HopKind::Reply,
+                false,
+                true,
+            ),
+        ),
+        (
+            "Windows does not take packets for another interface's address",
+            (
+                |w| {
+                    let interface = |index, name: &str, role| SystemInterface {
+                        index,
+                        name: name.to_owned(),
+                        role,
+                        weak_host: [(IpFamily::Ipv4, WeakHostSettings::default())].into(),
+                    };
+                    w.facts(2).interfaces = vec![
+                        interface(6, "eth0", InterfaceRole::Network),
+                        interface(1, "lo", InterfaceRole::Loopback),
+                    ];
+                },
+                HopKind::WeakHost,
+                true,
+                true,
+            ),
+        ),
         (
             "the address is missing",
             (
@@ -350,6 +400,49 @@ fn each_fault_is_found_at_its_hop() {
         let desired = world.trace("10.0.0.7:443", Basis::Desired);
         assert_eq!(desired.serves(), apply_mends, "{name}: {desired:#?}");
     }
+}
+
+/// A group on one NIC that decides about everything.
+fn guard(world: &mut World, nic: &str, access: Access) {
+    let group = ArmId::network("s", "rg", "networkSecurityGroups", "nsg");
+    let rule = SecurityRule {
+        name: "everything".to_owned(),
+        priority: 100,
+        access,
+        transport: Transport::Any,
+        sources: vec![Prefix::Any],
+        source_ports: vec![],
+        destinations: vec![Prefix::Any],
+        ports: vec![],
+        default: false,
+    };
+    let properties = serde_json::json!({ "networkSecurityGroup": { "id": group.as_str() } });
+    let id = ArmId::new(format!("{NIC}/{nic}"));
+    if let Some(Observation::Present(nic)) = world.observed.network_interfaces.get_mut(&id) {
+        nic.rest.insert("properties".to_owned(), properties);
+    }
+    let read = SecurityGroup {
+        id: group.clone(),
+        inbound: vec![rule],
+    };
+    let groups = &mut world.observed.security_groups;
+    groups.insert(group, Observation::Present(read));
+}
+
+#[test]
+fn a_network_security_group_that_allows_is_named() {
+    let mut world = world("loopback");
+    guard(&mut world, "vm2", Access::Allow);
+    let trace = world.trace("10.0.0.7:443", Basis::Observed);
+    assert!(trace.serves());
+    let hop = of_vm2(&trace)
+        .hops
+        .iter()
+        .find(|h| h.kind == HopKind::SecurityGroup);
+    assert_eq!(
+        hop.map(|h| h.what.as_str()),
+        Some("everything of nsg allows it")
+    );
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! The network security groups in front of a member: with floating IP they see the frontend's address as destination.
+
+use super::member::{Candidate, Way};
+use super::{Fix, Hop, HopKind};
+use crate::model::security::{Packet, Source, Verdict};
+use std::net::SocketAddr;
+
+/// `None` where nothing is known of the interface: nobody here declares it.
+pub(super) fn hop(way: &Way<'_>, candidate: &Candidate<'_>) -> Option<Hop> {
+    let id = candidate.ip_configuration.as_ref()?;
+    let guard = way.question.observed.guard(&id.parent()?, id.name())?;
+    let asked = &way.question.destination;
+    let destination = if way.floating {
+        asked.socket.ip()
+    } else {
+        candidate.own_address?
+    };
+    let packet = Packet {
+        protocol: asked.protocol,
+        source: if way.public {
+            Source::Internet(None)
+        } else {
+            Source::VirtualNetwork(None)
+        },
+        destination,
+        destination_is_public: way.public && way.floating,
+        port: Some(way.backend_port),
+    };
+    let place = SocketAddr::new(destination, way.backend_port);
+    let allow = || Fix::Hand {
+        what: format!(
+            "allow {} to {place} in a network security group of {}",
+            asked.protocol, candidate.by
+        ),
+    };
+    let kind = HopKind::SecurityGroup;
+    Some(match guard.judge(&packet) {
+        Verdict::Allowed { by } => {
+            let by: Vec<String> = by
+                .iter()
+                .map(|by| format!("{} of {}", by.rule, by.group.name()))
+                .collect();
+            Hop::passes(kind, format!("{} allows it", by.join(" and ")))
+        }
+        Verdict::Denied { by } => Hop::broken(
+            kind,
+            format!("{} of {} denies {place}", by.rule, by.group.name()),
+            allow(),
+        ),
+        Verdict::Depends { by, why } => Hop::unknown(
+            kind,
+            format!("{} of {} may deny {place}: {why}", by.rule, by.group.name()),
+        ),
+        Verdict::NoGroup if way.public => Hop::broken(
+            kind,
+            "none, and without one nothing comes in from the Internet",
+            allow(),
+        ),
+        Verdict::NoGroup => Hop::passes(kind, "none"),
+        Verdict::Unread { why } => Hop::unknown(kind, why),
+    })
+}
