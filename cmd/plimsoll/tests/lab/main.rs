@@ -13,6 +13,8 @@ mod existing;
 mod main_job;
 /// Bad input: a diagnostic with its place and help, exit 1, nothing written.
 mod refusals;
+/// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
+mod scenarios;
 /// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
 mod ssh;
 mod support;

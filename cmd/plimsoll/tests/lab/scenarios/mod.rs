@@ -1,0 +1,15 @@
+/// Pages of the folders: formatted, valid, with a map that is what `map` prints.
+mod folders;
+/// Configurations with the mistakes that people make, and the code that names each.
+mod mistakes;
+
+/// The address is the cluster's: only its holder serves, failover moves it, and drift stays quiet.
+mod cluster;
+/// An appliance between two load balancers: routes lead through it, and it holds no address for them.
+mod network_appliance;
+/// A load balancer of the portal's, taken over; one that stays Terraform's.
+mod others;
+/// Addresses and openings for each family, protocol and port.
+mod plain;
+/// Two certificates on one port of one VM.
+mod tls;
