@@ -422,10 +422,10 @@ impl EnactAzure for World {
         self.with(|w| {
             let mut made = resource.clone();
             made.address = Some(
-                if made.id.name() == "green" {
-                    "65.52.0.1"
-                } else {
-                    "65.52.0.2"
+                match made.id.name() {
+                    "green" => "65.52.0.1",
+                    "six" => "fd00:f1::1",
+                    _ => "65.52.0.2",
                 }
                 .parse()
                 .unwrap(),

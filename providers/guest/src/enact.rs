@@ -1,9 +1,8 @@
 //! Writes guests: one script, which ends by printing the facts that prove it.
 
 use crate::guests::{Guests, chain};
-use crate::linux::verify::{NotWritten, verify};
-use crate::linux::write;
-use crate::windows;
+use crate::verify::{NotWritten, verify};
+use crate::{linux, windows};
 use async_trait::async_trait;
 use plimsoll_core::apply::{EnactGuests, GuestOrder, WorldError};
 use plimsoll_core::model::guest::{GuestFacts, Os};
@@ -32,7 +31,7 @@ impl EnactGuests for Guests {
                 message: said(chain(&error)),
             },
             NotWritten::OlderRun { .. }
-            | NotWritten::NotRoot
+            | NotWritten::NotRoot { .. }
             | NotWritten::Tool { .. }
             | NotWritten::Ended { .. }
             | NotWritten::Facts(_)
@@ -49,10 +48,11 @@ pub fn show_script(order: &GuestOrder<'_>) -> Result<String, WorldError> {
         message: format!("{}: {message}", order.step.guest.addr),
     };
     match order.step.guest.os {
-        Os::Windows => Err(refused(windows::NOT_YET.to_owned())),
-        Os::Linux => match write::script(order) {
-            Ok(script) => Ok(script.text),
-            Err(error) => Err(refused(chain(&error))),
-        },
+        Os::Linux => linux::write::script(order)
+            .map(|script| script.text)
+            .map_err(|error| refused(chain(&error))),
+        Os::Windows => windows::write::script(order)
+            .map(|script| script.text)
+            .map_err(|error| refused(chain(&error))),
     }
 }

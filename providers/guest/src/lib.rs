@@ -9,9 +9,11 @@ pub mod transport;
 pub mod linux;
 pub mod windows;
 
+mod claims;
 mod enact;
 mod guests;
 mod observe;
+mod verify;
 
 pub use enact::show_script;
 pub use guests::{Guests, Limits};

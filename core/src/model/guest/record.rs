@@ -23,7 +23,7 @@ pub struct Entry {
     pub prior: Option<serde_json::Value>,
 }
 
-/// `/var/lib/plimsoll/record.json`.
+/// `/var/lib/plimsoll/record.json`, on Windows `%ProgramData%\plimsoll\record.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestRecord {
     pub format: String,
@@ -47,14 +47,16 @@ impl Default for GuestRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error(
-        "the guest's record is damaged; look at /var/lib/plimsoll/record.json in the guest, and remove it to have plimsoll adopt what it finds"
+        "the guest's record is damaged; look at /var/lib/plimsoll/record.json in the guest (on Windows %ProgramData%\\plimsoll\\record.json), and remove it to have plimsoll adopt what it finds"
     )]
     Damaged(#[source] serde_json::Error),
     #[error(
         "the guest's record has format version {found}, this plimsoll knows up to {RECORD_VERSION}; use the newer plimsoll that wrote it"
     )]
     Newer { found: u32 },
-    #[error("/var/lib/plimsoll/record.json in the guest is not a record of plimsoll; move it away")]
+    #[error(
+        "/var/lib/plimsoll/record.json in the guest (on Windows %ProgramData%\\plimsoll\\record.json) is not a record of plimsoll; move it away"
+    )]
     Foreign,
 }
 

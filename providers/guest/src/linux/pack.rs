@@ -21,7 +21,9 @@ const SAID: &str = "plimsoll-said ";
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartError {
-    #[error("it does not hold the answer of the script; look at the guest's /var/lib/waagent")]
+    #[error(
+        "it does not hold the answer of the script; look at the guest agent's files in the guest (/var/lib/waagent, on Windows C:\\Packages\\Plugins)"
+    )]
     Missing,
     #[error("it was cut; run the same command again")]
     Cut,

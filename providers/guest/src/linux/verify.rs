@@ -1,118 +1,13 @@
-//! What a write script answered: a refusal in its own words, or facts that show everything as planned.
+//! What of ours is still there after it should have gone.
 
-use super::facts::{self, FactsError};
 use super::firewall::{MARKER, rule_text};
-use crate::transport::Output;
 use ipnet::IpNet;
-use plimsoll_core::apply::GuestOrder;
 use plimsoll_core::model::Where;
 use plimsoll_core::model::guest::{EntryKey, GuestFacts};
 use std::net::IpAddr;
 
-/// Why a write did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotWritten {
-    #[error("the guest is not as it was planned: {}", moved.join(", "))]
-    Moved { moved: Vec<String> },
-    #[error("{said}; plan again")]
-    OlderRun { said: String },
-    #[error("{said}; wait for it to end, then apply again")]
-    Locked { said: String },
-    #[error("the user is not root in the guest; let it become root by sudo without a password")]
-    NotRoot,
-    #[error("{said}; nothing after it was set: put it right in the guest, then apply again")]
-    Tool { said: String },
-    #[error("the script ended with status {status}: {said}; look into the guest, then plan again")]
-    Ended { status: String, said: String },
-    #[error(
-        "what the guest answered after the write cannot be read; plan again to see what it holds"
-    )]
-    Facts(#[from] FactsError),
-    #[error("after the write, {}; plan again to see what the guest holds now", wrong.join("; "))]
-    NotAsPlanned { wrong: Vec<String> },
-}
-
-const REFUSED: &str = "plimsoll-refused ";
-
-/// The facts after a write that did what was asked.
-pub(crate) fn verify(order: &GuestOrder<'_>, output: &Output) -> Result<GuestFacts, NotWritten> {
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let refusals: Vec<(&str, &str)> = printed
-        .lines()
-        .filter_map(|line| line.strip_prefix(REFUSED)?.split_once(' '))
-        .collect();
-    if let Some((code, _)) = refusals.first() {
-        let said: Vec<String> = refusals
-            .iter()
-            .map(|(_, said)| (*said).to_owned())
-            .collect();
-        let joined = said.join("; ");
-        return Err(match *code {
-            "73" | "76" => NotWritten::Moved { moved: said },
-            "74" => NotWritten::OlderRun { said: joined },
-            "75" => NotWritten::Locked { said: joined },
-            "77" => NotWritten::NotRoot,
-            _ => NotWritten::Tool { said: joined },
-        });
-    }
-    if output.status != Some(0) {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(NotWritten::Ended {
-            status: output
-                .status
-                .map_or("unknown".to_owned(), |s| s.to_string()),
-            said: stderr
-                .lines()
-                .next_back()
-                .unwrap_or("no message")
-                .to_owned(),
-        });
-    }
-    let facts = facts::parse(&output.stdout)?;
-    let wrong = wrong(order, &facts);
-    if wrong.is_empty() {
-        Ok(facts)
-    } else {
-        Err(NotWritten::NotAsPlanned { wrong })
-    }
-}
-
-fn wrong(order: &GuestOrder<'_>, facts: &GuestFacts) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for touch in &order.step.ensure {
-        let (key, state) = (&touch.key, facts.state_of(&touch.key));
-        if !state.claims.contains(order.claim) {
-            wrong.push(format!("{key} is not in the guest's record"));
-        }
-        if !state.live {
-            wrong.push(format!("{key} is not in force"));
-        }
-        if !state.survives {
-            wrong.push(format!("{key} would not survive a reboot"));
-        }
-    }
-    for touch in &order.step.release {
-        let (key, state) = (&touch.key, facts.state_of(&touch.key));
-        if state
-            .claims
-            .iter()
-            .any(|c| c.deployment == order.claim.deployment)
-        {
-            wrong.push(format!("{key} is still claimed in the guest's record"));
-        }
-        let ours_before = order
-            .facts
-            .record()
-            .is_some_and(|r| r.entries.contains_key(key));
-        if ours_before && state.claims.is_empty() && is_there(key, facts) {
-            wrong.push(format!("{key} is still there"));
-        }
-    }
-    wrong
-}
-
 /// Exactly what we make, wherever else the address or the permission may come from.
-fn is_there(key: &EntryKey, facts: &GuestFacts) -> bool {
+pub(crate) fn is_there(key: &EntryKey, facts: &GuestFacts) -> bool {
     let Some(address) = key.destination().and_then(Where::known) else {
         return false;
     };

@@ -4,8 +4,9 @@ use super::boot::{self, BootLine};
 use super::entries::{self, Gone, Made};
 use super::firewall::{Blocked, WithoutOurs, command};
 use super::script::{compound, facts_functions, here_document, quote};
+use crate::claims::claims;
 use plimsoll_core::apply::GuestOrder;
-use plimsoll_core::model::guest::{EntryKey, GuestRecord, RecordFact, Touch};
+use plimsoll_core::model::guest::{EntryKey, GuestRecord, RecordFact};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -155,16 +156,12 @@ fn address_of(key: &EntryKey) -> Result<IpAddr, CannotWrite> {
 }
 
 fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite> {
-    let claim = order.claim;
+    let claims = claims(order, before, |_| None);
     let mut firewall = WithoutOurs::new(&order.facts.firewall);
-    let mut between = before;
     let mut made = Vec::new();
-    for Touch { key, .. } in &order.step.ensure {
-        let address = address_of(key)?;
-        let entry = between.entries.entry(key.clone()).or_default();
-        entry.claims.retain(|c| c.deployment != claim.deployment);
-        entry.claims.insert(claim.clone());
-        let ways = match key {
+    for key in claims.made {
+        let address = address_of(&key)?;
+        let ways = match &key {
             EntryKey::Address(_) | EntryKey::WeakHost(_) => Vec::new(),
             EntryKey::Firewall(opening) => {
                 firewall
@@ -175,35 +172,18 @@ fn work(order: &GuestOrder<'_>, before: GuestRecord) -> Result<Work, CannotWrite
                     })?
             }
         };
-        made.push(Made {
-            key: key.clone(),
-            address,
-            ways,
-        });
+        made.push(Made { key, address, ways });
     }
-    between.runs.insert(claim.deployment.clone(), order.run);
-    let mut after = between.clone();
     let mut gone = Vec::new();
-    for Touch { key, .. } in &order.step.release {
-        let address = address_of(key)?;
-        // What the record does not know is not ours to remove.
-        let Some(entry) = after.entries.get_mut(key) else {
-            continue;
-        };
-        entry.claims.retain(|c| c.deployment != claim.deployment);
-        if entry.claims.is_empty() {
-            after.entries.remove(key);
-            gone.push(Gone {
-                key: key.clone(),
-                address,
-            });
-        }
+    for (key, _) in claims.gone {
+        let address = address_of(&key)?;
+        gone.push(Gone { key, address });
     }
     Ok(Work {
         made,
         gone,
-        between,
-        after,
+        between: claims.between,
+        after: claims.after,
     })
 }
 

@@ -72,7 +72,7 @@ impl TransportError {
 
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Feeds the script to `sh -s` as root in the guest. Dropping the future kills the client, not what the guest began.
+    /// Feeds the script to `sh -s` as root in the guest, or to PowerShell as an administrator. Dropping the future kills the client, not what the guest began.
     async fn run(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError>;
 
     /// How long one script may take where the way itself is slow; `None` where the ordinary limit holds.

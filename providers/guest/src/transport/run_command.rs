@@ -4,9 +4,9 @@
 //! of it comes back at once, and whether the script succeeded is not said at all.
 
 use super::{Output, Transport, TransportError};
-use crate::linux;
 use crate::linux::pack::{self, MOST, Part, PartError, WINDOW};
-use crate::linux::script::packed;
+use crate::observe::show_probe;
+use crate::{linux, windows};
 use async_trait::async_trait;
 use plimsoll_core::model::guest::{GuestRef, Os};
 use std::fmt;
@@ -38,8 +38,16 @@ impl RunCommand {
         script: &str,
         offset: usize,
     ) -> Result<Part, TransportError> {
-        let text = packed(script, offset, WINDOW);
-        let part = pack::part(&self.machine.run(guest, &text).await?)?;
+        let packed = match guest.os {
+            Os::Linux => linux::script::packed,
+            Os::Windows => windows::script::packed,
+        };
+        let printed = self
+            .machine
+            .run(guest, &packed(script, offset, WINDOW))
+            .await?;
+        // Nothing of ours holds a carriage return; whoever carries the text from Windows may put some in.
+        let part = pack::part(&printed.replace('\r', ""))?;
         if part.offset != offset {
             return Err(PartError::Missing.into());
         }
@@ -84,12 +92,7 @@ impl fmt::Debug for RunCommand {
 #[async_trait]
 impl Transport for RunCommand {
     async fn run(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError> {
-        if guest.os != Os::Linux {
-            return Err(TransportError::Unusable(
-                "Run Command reaches Linux guests only so far".to_owned(),
-            ));
-        }
-        let probe = linux::probe();
+        let probe = show_probe(guest.os);
         if script == probe {
             return self.read(guest, script).await;
         }

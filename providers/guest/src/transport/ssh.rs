@@ -1,8 +1,9 @@
 //! The system's OpenSSH client: it honours the user's configuration, known hosts, agent, jumps and hardware keys.
 
 use super::{Output, Transport, TransportError, feed};
+use crate::windows;
 use async_trait::async_trait;
-use plimsoll_core::model::guest::{Connection, GuestRef};
+use plimsoll_core::model::guest::{Connection, GuestRef, Os};
 use std::ffi::OsString;
 use tokio::process::Command;
 
@@ -122,9 +123,17 @@ impl Transport for Ssh {
             .args(login.arguments())
             .arg("--")
             .arg(host)
-            .arg(REMOTE);
+            .arg(remote(guest.os));
         let output = feed(command, script).await?;
         login.explain(output)
+    }
+}
+
+/// Words without a blank or a quotation mark in them mean the same in cmd and in PowerShell.
+fn remote(os: Os) -> String {
+    match os {
+        Os::Linux => REMOTE.to_owned(),
+        Os::Windows => windows::script::command().join(" "),
     }
 }
 

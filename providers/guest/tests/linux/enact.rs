@@ -3,7 +3,7 @@
 use crate::namespace::{Namespace, Step, assert_over, reference};
 use crate::writes::DROPPING;
 use plimsoll_core::apply::{EnactGuests, GuestOrder, ObserveGuests, WorldError};
-use plimsoll_core::model::guest::{GuestFacts, Os};
+use plimsoll_core::model::guest::GuestFacts;
 use plimsoll_core::model::observed::Observation;
 use plimsoll_guest::transport::CommandTransport;
 use plimsoll_guest::{Guests, Limits};
@@ -113,16 +113,6 @@ async fn what_cannot_be_done_is_said_before_anything_is_sent() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("This is a bug"), "{error}");
-
-    let windows = plimsoll_core::model::guest::GuestRef {
-        os: Os::Windows,
-        ..reference()
-    };
-    let observation = guests.facts(&windows).await;
-    assert!(
-        matches!(&observation, Observation::Unreadable { why } if why.contains("not supported yet")),
-        "{observation:?}"
-    );
 }
 
 #[tokio::test]

@@ -1,0 +1,13 @@
+//! Windows guests. No Windows runs here: the grammar of the scripts is checked, their texts are golden, and answers made of
+//! what Windows was seen to print go through the whole pipeline.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod grammar;
+mod machine;
+mod pipeline;
+mod scripts;
+
+#[path = "../../../../core/tests/world/mod.rs"]
+#[expect(dead_code, reason = "its guests are those of the core's own tests")]
+mod world;
