@@ -4,6 +4,7 @@ use super::addresses::PublicAddresses;
 use super::load_balancer::LoadBalancerPlan;
 use super::needs::{Member, Needs, Owner, Reach, Select};
 use super::past::let_go;
+use super::stages::Moves;
 use super::{Action, Change, EntryChange, MembershipChange, MembershipEdit, Reliance};
 use crate::config::{Desired, DesiredGuest};
 use crate::model::guest::{
@@ -14,6 +15,7 @@ use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Where};
 use crate::state::{Recorded, RecordedInterface, State, StateEdit};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What happens to one guest.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct GuestPlan {
     /// Per NIC.
     pub joins: BTreeMap<ArmId, Vec<MembershipEdit>>,
     pub leaves: BTreeMap<ArmId, Vec<MembershipEdit>>,
+    /// What it must hold when the main write of a load balancer comes, for the rules before and after that write.
+    pub between: BTreeSet<EntryKey>,
     /// Recorded once nothing is left to do for the guest itself (adoptions and forgettings).
     pub record: Vec<StateEdit>,
     /// Entries to take out of the state when the guest was contracted.
@@ -54,6 +58,8 @@ pub struct Surroundings<'a> {
     pub observed: &'a Observed,
     pub prior: Option<&'a State>,
     pub rules: &'a Rules,
+    /// Pools that NICs join before the main write of their load balancer, or leave only after it.
+    pub moves: &'a Moves,
     pub claim: &'a Claim,
     /// Lineages of this deployment whose claims are taken over.
     pub predecessors: &'a BTreeSet<String>,
@@ -73,7 +79,8 @@ pub fn lost_lineages(observed: &Observed, claim: &Claim) -> BTreeSet<String> {
         .collect()
 }
 
-struct Membership {
+/// The pools that a guest's NICs are in and shall be in.
+pub struct Membership {
     observed: Vec<Member>,
     after: Vec<Member>,
     joins: BTreeMap<ArmId, Vec<MembershipEdit>>,
@@ -83,30 +90,61 @@ struct Membership {
     blocked: Vec<String>,
 }
 
-pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> GuestPlan {
-    let declared = around.desired.guests.get(addr);
-    let recorded = around.prior.and_then(|p| p.resources.get(addr));
-    let (recorded_interfaces, recorded_entries) = match recorded {
-        Some(Recorded::Guest {
-            interfaces,
-            entries,
-            ..
-        }) => (interfaces.as_slice(), entries.clone()),
-        Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => {
-            (&[][..], BTreeSet::new())
-        }
+/// Where the guest's NICs go, or the plan of one that is let go as it is.
+pub fn placed(
+    reference: &GuestRef,
+    desired: &Desired,
+    observed: &Observed,
+    prior: Option<&State>,
+) -> Result<Membership, Box<GuestPlan>> {
+    let addr = &reference.addr;
+    let declared = desired.guests.get(addr);
+    let recorded = match prior.and_then(|p| p.resources.get(addr)) {
+        Some(Recorded::Guest { interfaces, .. }) => interfaces.as_slice(),
+        Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => &[],
     };
-    if declared.is_none() && let_go(addr, &around.desired.removed) {
+    if declared.is_none() && let_go(addr, &desired.removed) {
         let note = "it keeps what it holds; plimsoll no longer looks after it";
-        return forgotten(addr, reference, note.to_owned());
+        return Err(Box::new(forgotten(addr, reference, note.to_owned())));
     }
     if declared.is_none()
-        && let Some(heir) = heir(recorded_interfaces, around.desired)
+        && let Some(heir) = heir(recorded, desired)
     {
         let note = format!("its NIC belongs to {heir} now, which keeps what it holds");
-        return forgotten(addr, reference, note);
+        return Err(Box::new(forgotten(addr, reference, note)));
     }
-    let membership = membership(reference, declared, recorded_interfaces, around);
+    Ok(membership(reference, declared, recorded, desired, observed))
+}
+
+impl Membership {
+    pub fn joining(&self) -> impl Iterator<Item = &ArmId> {
+        self.joins.values().flatten().map(|edit| &edit.pool)
+    }
+
+    /// Where the NICs are when the main writes come.
+    fn between(&self, moves: &Moves) -> Vec<Member> {
+        let mut members = self.observed.clone();
+        for (member, after) in members.iter_mut().zip(&self.after) {
+            let joined = after.pools.difference(&member.pools);
+            let first: Vec<ArmId> = joined.filter(|p| moves.to.contains(p)).cloned().collect();
+            member
+                .pools
+                .retain(|p| after.pools.contains(p) || moves.from.contains(p));
+            member.pools.extend(first);
+        }
+        members
+    }
+}
+
+pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings<'_>) -> GuestPlan {
+    let addr = &reference.addr;
+    let declared = around.desired.guests.get(addr);
+    let recorded = around.prior.and_then(|p| p.resources.get(addr));
+    let recorded_entries = match recorded {
+        Some(Recorded::Guest { entries, .. }) => entries.clone(),
+        Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => BTreeSet::new(),
+    };
+    let between = membership.between(around.moves);
     let wanted = around.rules.demanded(&membership.after);
     let pools_of = |members: &[Member]| {
         members
@@ -127,6 +165,7 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
             .collect(),
         joins: membership.joins,
         leaves: membership.leaves,
+        between: BTreeSet::new(),
         record: membership.record,
         forget: Vec::new(),
         declared: declared.is_some(),
@@ -161,6 +200,7 @@ pub fn guest(addr: &Addr, reference: &GuestRef, around: &Surroundings<'_>) -> Gu
         Some(Observation::Present(facts)) => {
             let members = Members {
                 observed: &membership.observed,
+                between: &between,
                 after: &membership.after,
             };
             inside(&mut plan, facts, &recorded_entries, members, around);
@@ -190,6 +230,7 @@ fn forgotten(addr: &Addr, reference: &GuestRef, note: String) -> GuestPlan {
         release: Vec::new(),
         joins: BTreeMap::new(),
         leaves: BTreeMap::new(),
+        between: BTreeSet::new(),
         record: Vec::new(),
         forget: Vec::new(),
         declared: false,
@@ -256,6 +297,8 @@ fn action(plan: &GuestPlan, recorded: bool) -> Action {
 pub struct Rules {
     after: Vec<Reach>,
     now: Vec<Reach>,
+    /// Our rules as they are now, of the load balancers that are written.
+    passing: Vec<Reach>,
 }
 
 impl Rules {
@@ -266,9 +309,13 @@ impl Rules {
         public: &PublicAddresses,
     ) -> Self {
         let mut after = Vec::new();
+        let mut passing = Vec::new();
         let mut planned: BTreeSet<&ArmId> = BTreeSet::new();
         for plan in load_balancers {
             planned.insert(&plan.id);
+            if let Some(observed) = plan.observed.as_ref().filter(|_| plan.writes()) {
+                passing.push(Reach::new(observed, Owner::Past(&plan.past), public));
+            }
             if let Some(body) = &plan.after {
                 let owner = match desired.load_balancers.get(&plan.addr) {
                     Some(declared) => Owner::Declared(declared),
@@ -301,7 +348,19 @@ impl Rules {
             }
             now.push(reach);
         }
-        Self { after, now }
+        Self {
+            after,
+            now,
+            passing,
+        }
+    }
+
+    /// What our rules use that are members' before the main write of their load balancer, and after it.
+    fn passing(&self, members: &[Member]) -> Needs {
+        let mut needs = of(&self.passing, members, &[Select::Declared]);
+        let after = of(&self.after, members, &[Select::Declared]);
+        needs.entries.extend(after.entries);
+        needs
     }
 
     /// What the declared rules demand when all is done.
@@ -347,7 +406,8 @@ fn membership(
     guest: &GuestRef,
     declared: Option<&DesiredGuest>,
     recorded: &[RecordedInterface],
-    around: &Surroundings<'_>,
+    desired: &Desired,
+    observed: &Observed,
 ) -> Membership {
     let addr = &guest.addr;
     let mut out = Membership {
@@ -359,9 +419,7 @@ fn membership(
         missing: Vec::new(),
         blocked: Vec::new(),
     };
-    let observed = around.observed;
-    let read_only: BTreeSet<&ArmId> = around
-        .desired
+    let read_only: BTreeSet<&ArmId> = desired
         .data_load_balancers
         .values()
         .map(|data| &data.id)
@@ -518,6 +576,7 @@ fn membership_changes(plan: &GuestPlan) -> Vec<MembershipChange> {
 #[derive(Clone, Copy)]
 struct Members<'a> {
     observed: &'a [Member],
+    between: &'a [Member],
     after: &'a [Member],
 }
 
@@ -555,6 +614,12 @@ fn inside(
         return;
     }
 
+    let between = around.rules.passing(members.between).entries;
+    plan.between = between.keys().cloned().collect();
+    let passing = between
+        .into_iter()
+        .filter(|(key, _)| !plan.needs.entries.contains_key(key));
+    hold_for_the_switch(plan, facts, passing.collect(), recorded, around);
     let wanted = plan.needs.entries.clone();
     for (key, because) in wanted {
         let before = facts.state_of(&key);
@@ -622,6 +687,7 @@ fn inside(
     let candidates: Vec<EntryKey> = candidates
         .into_iter()
         .filter(|key| !plan.needs.entries.contains_key(key))
+        .filter(|key| !plan.release.iter().any(|held| held.key == *key))
         .collect();
     if candidates.is_empty() {
         return;
@@ -677,6 +743,57 @@ fn inside(
             after: after.clone(),
         });
         plan.release.push(Touch { key, before, after });
+    }
+}
+
+/// For the time of the switch the guest is a member for rules that it does not serve afterwards: rules that leave a pool which
+/// it joins, or that come to a pool which it leaves. It gains what they need and loses it again.
+fn hold_for_the_switch(
+    plan: &mut GuestPlan,
+    facts: &GuestFacts,
+    passing: BTreeMap<EntryKey, BTreeSet<Arc<str>>>,
+    recorded: &BTreeSet<EntryKey>,
+    around: &Surroundings<'_>,
+) {
+    for (key, because) in passing {
+        let before = facts.state_of(&key);
+        let is_theirs = before.claims.is_empty() && !recorded.contains(&key);
+        if before.live && (is_theirs || before.claims.contains(around.claim)) {
+            continue;
+        }
+        let others: BTreeSet<Claim> = before
+            .claims
+            .iter()
+            .filter(|c| c.deployment != around.claim.deployment)
+            .cloned()
+            .collect();
+        let mut claims = others.clone();
+        claims.insert(around.claim.clone());
+        let during = EntryState {
+            live: true,
+            survives: true,
+            claims,
+        };
+        let after = EntryState {
+            live: !others.is_empty(),
+            survives: !others.is_empty(),
+            claims: others,
+        };
+        let rules: Vec<&str> = because.iter().map(|rule| &**rule).collect();
+        plan.change.notes.push(format!(
+            "holds {key} for the time of the switch: it is a member of the pool of rule {}",
+            rules.join(" and ")
+        ));
+        plan.ensure.push(Touch {
+            key: key.clone(),
+            before,
+            after: during.clone(),
+        });
+        plan.release.push(Touch {
+            key,
+            before: during,
+            after,
+        });
     }
 }
 

@@ -1,8 +1,9 @@
 //! Load balancers: every change to one of them in one after-image, with what is foreign kept as it is.
 
 use super::addresses::{PublicAddresses, frontend_address};
+use super::needs::Past;
 use super::{Action, Change, ForeignItem, ItemChange};
-use crate::config::DesiredLoadBalancer;
+use crate::config::{DesiredItem, DesiredLoadBalancer, GuestMode};
 use crate::model::item::{Attr, diff, effective};
 use crate::model::observed::Observation;
 use crate::model::schema::{LOAD_BALANCER, OnChange, Shape};
@@ -24,6 +25,7 @@ pub struct LoadBalancerPlan {
     pub blocked: Vec<String>,
     /// It could be read.
     pub readable: bool,
+    pub past: Past,
 }
 
 /// Sub-resources of a load balancer that are ours, by kind and folded name.
@@ -41,6 +43,42 @@ pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
         }
     }
     owned
+}
+
+/// How guests see a frontend, recorded beside Azure's own attributes: no body says it. Not there is `loopback`.
+const GUEST_MODE: &str = "guest_mode";
+
+/// What the state records of an item.
+fn as_recorded(desired: &DesiredItem, whole: &Item) -> Attributes {
+    let mut attributes = whole.attributes.clone();
+    let mode = match desired.guest.mode {
+        GuestMode::Cluster => "cluster",
+        GuestMode::None => "none",
+        GuestMode::Loopback => return attributes,
+    };
+    attributes.insert(GUEST_MODE.to_owned(), Attr::Text(mode.to_owned()));
+    attributes
+}
+
+fn past(prior: Option<&State>, addr: &Addr) -> Past {
+    let mut past = Past::default();
+    let Some(Recorded::LoadBalancer { items, .. }) = prior.and_then(|p| p.resources.get(addr))
+    else {
+        return past;
+    };
+    for (kind, names) in items {
+        for (name, attributes) in names {
+            let mode = match attributes.get(GUEST_MODE).and_then(Attr::as_text) {
+                Some("cluster") => Some(GuestMode::Cluster),
+                Some(_) => Some(GuestMode::None),
+                None => None,
+            };
+            let name = name.to_ascii_lowercase();
+            past.modes.extend(mode.map(|mode| (name.clone(), mode)));
+            past.rules.insert((*kind, name));
+        }
+    }
+    past
 }
 
 /// What the state says an item was when it was last applied.
@@ -187,7 +225,9 @@ pub fn declared(
                     // It is as declared and not as recorded (an edit by hand, a run that died before it could record):
                     // without this the difference would be drift that nothing heals.
                     Some(known)
-                        if !diff(item.kind.attributes(), known, &before.attributes).is_empty() =>
+                        if !diff(item.kind.attributes(), known, &before.attributes).is_empty()
+                            || known.get(GUEST_MODE)
+                                != as_recorded(item, &whole).get(GUEST_MODE) =>
                     {
                         Action::Adopt
                     }
@@ -207,7 +247,7 @@ pub fn declared(
             addr: addr.clone(),
             kind: item.kind,
             name: whole.name.clone(),
-            attributes: whole.attributes.clone(),
+            attributes: as_recorded(item, &whole),
         });
     }
     let empty = Attributes::new();
@@ -259,6 +299,7 @@ pub fn declared(
         drain_seconds: desired.drain_seconds,
         blocked,
         readable: !matches!(observation, Some(Observation::Unreadable { .. })),
+        past: past(prior, addr),
     }
 }
 
@@ -325,6 +366,7 @@ pub fn undeclared(
         drain_seconds: 0,
         blocked,
         readable: !matches!(observation, Some(Observation::Unreadable { .. })),
+        past: past(prior, addr),
     }
 }
 
@@ -352,6 +394,7 @@ pub fn let_go(
         drain_seconds: 0,
         blocked: Vec::new(),
         readable: true,
+        past: Past::default(),
     }
 }
 

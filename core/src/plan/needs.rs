@@ -69,8 +69,19 @@ pub enum Owner<'a> {
     Declared(&'a DesiredLoadBalancer),
     /// The configuration reads it, and demands what its rules need.
     Data(&'a DataLoadBalancer),
+    /// It is going to be written: our rules as they are now, as the state recorded them.
+    Past(&'a Past),
     /// Nobody here speaks of it: each rule is taken at its strongest.
     Nobody,
+}
+
+/// What the state knows of the rules of a load balancer that a body in Azure does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Rules and NAT rules that are ours, by folded name.
+    pub rules: BTreeSet<(ItemKind, String)>,
+    /// Frontends that are not held on the loopback interface, by folded name.
+    pub modes: BTreeMap<String, GuestMode>,
 }
 
 impl Owner<'_> {
@@ -107,6 +118,15 @@ impl Owner<'_> {
                     ports.extend(expected.guest.ports.iter().copied());
                 }
                 Some((mode, ports))
+            }
+            Self::Past(past) => {
+                let ours = past
+                    .rules
+                    .contains(&(kind, rule.name().to_ascii_lowercase()));
+                let mode = frontend
+                    .and_then(|id| past.modes.get(&id.name().to_ascii_lowercase()).copied())
+                    .unwrap_or_default();
+                ours.then_some((mode, Vec::new()))
             }
             Self::Nobody => None,
         }

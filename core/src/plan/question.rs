@@ -4,13 +4,14 @@ use super::addresses::PublicAddresses;
 use super::announced::announced;
 use super::drift::{Compared, drift};
 use super::findings::findings;
-use super::guest::{GuestPlan, Rules, Surroundings, guest, lost_lineages};
+use super::guest::{GuestPlan, Membership, Rules, Surroundings, guest, lost_lineages, placed};
 use super::load_balancer::{self, LoadBalancerPlan};
 use super::past::{
     let_go, let_go_items, moved, not_importable, note_item_moves, pending_moves, protected,
     record_moves,
 };
 use super::public_ip::{self, PublicIpPlan};
+use super::stages::moves;
 use super::steps::{Work, steps};
 use super::topology::{Scene, topology};
 use super::traffic::traffic;
@@ -90,19 +91,41 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     let public_ips = plan_public_ips(question, desired);
     let load_balancers = plan_load_balancers(question, desired, &public);
     let rules = Rules::new(desired, question.observed, &load_balancers, &public);
-    let guests = plan_guests(&Surroundings {
+    // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
+    let wanted = needed(desired, prior);
+    let places: Vec<_> = wanted
+        .guests
+        .values()
+        .map(|reference| {
+            let place = placed(reference, desired, question.observed, prior);
+            (reference, place)
+        })
+        .collect();
+    let joining = places.iter().filter_map(|(_, place)| place.as_ref().ok());
+    let joining = joining.flat_map(Membership::joining).cloned().collect();
+    let moves = moves(&load_balancers, &joining);
+    let around = Surroundings {
         desired,
         observed: question.observed,
         prior,
         rules: &rules,
+        moves: &moves,
         claim: &claim,
         predecessors: &predecessors,
-    });
+    };
+    let guests: Vec<GuestPlan> = places
+        .into_iter()
+        .map(|(reference, place)| match place {
+            Ok(membership) => guest(reference, membership, &around),
+            Err(forgotten) => *forgotten,
+        })
+        .collect();
 
     let steps = steps(&Work {
         public_ips: &public_ips,
         load_balancers: &load_balancers,
         guests: &guests,
+        moves: &moves,
     });
     let mut blocked = blocked(&public_ips, &load_balancers, &guests);
     let complete = complete(&load_balancers, &public_ips, &guests)
@@ -277,16 +300,6 @@ fn plan_load_balancers(
         }
     }
     plans
-}
-
-fn plan_guests(around: &Surroundings<'_>) -> Vec<GuestPlan> {
-    // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
-    let wanted = needed(around.desired, around.prior);
-    wanted
-        .guests
-        .iter()
-        .map(|(addr, reference)| guest(addr, reference, around))
-        .collect()
 }
 
 /// Why the plan may not be applied. A member that cannot be read blocks the writes that need it, never only its part of them.

@@ -1,107 +1,168 @@
 //! How many PUTs a load balancer needs: one, unless a new pool, a leaving member or an address that Azure has yet to
-//! choose forces more.
+//! choose forces more. And which NICs move before that PUT and which after it.
 
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
-use crate::model::{ArmId, ItemKind, LoadBalancer, Rule, Where};
-use std::collections::BTreeSet;
+use crate::model::{ArmId, Item, ItemKind, LoadBalancer, Rule, Where};
+use std::collections::{BTreeSet, HashMap};
 
-/// The bodies to PUT, in order, and where NICs join and leave between them.
+/// The bodies to PUT, in order.
 #[derive(Debug)]
 pub struct Stages {
-    /// Only adds frontends, pools and probes that something has to wait for; the reason is for people.
+    /// Only adds frontends and pools that something has to wait for; the reason is for people.
     pub ahead: Option<(LoadBalancer, String)>,
     /// Everything but what members still have to leave.
     pub main: LoadBalancer,
     /// Deletes pools once their members have left for the pools that `main` put in place.
     pub behind: Option<LoadBalancer>,
-    /// NICs join these pools before `main`, because a rule that serves now moves to them.
-    pub join_first: BTreeSet<ArmId>,
-    /// NICs leave these pools only after `main`.
-    pub leave_after: BTreeSet<ArmId>,
-    /// NICs leave these pools before `main`, which deletes them.
-    pub leave_before: BTreeSet<ArmId>,
+    /// Pools that only `behind` deletes.
+    pub deleted_behind: BTreeSet<ArmId>,
+    /// Frontends whose addresses are known before `main`.
+    pub frontends_ahead: BTreeSet<ArmId>,
+}
+
+/// Pools between which rules that serve move with the main write of their load balancer.
+#[derive(Debug, Default)]
+pub struct Moves {
+    /// NICs join these before it, so that the rule is served at once.
+    pub to: BTreeSet<ArmId>,
+    /// NICs leave these only after it.
+    pub from: BTreeSet<ArmId>,
+}
+
+/// What clients see of a rule, or of a NAT rule that leads to a pool.
+struct Flow<'a> {
+    kind: ItemKind,
+    item: &'a Item,
+    pools: Vec<ArmId>,
+}
+
+/// What clients use: a rule under another name that has the same frontend, port and protocol serves on.
+type Use = (ItemKind, String, Option<i64>, Option<i64>, String);
+
+impl Flow<'_> {
+    fn name(&self) -> (ItemKind, String) {
+        (self.kind, self.item.name.to_ascii_lowercase())
+    }
+
+    fn what(&self) -> Use {
+        let text = |name: &str| {
+            self.item
+                .text(name)
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+        };
+        let (port, start) = ("frontend_port", "frontend_port_range_start");
+        let int = |name: &str| self.item.int(name);
+        (
+            self.kind,
+            text("frontend"),
+            int(port),
+            int(start),
+            text("protocol"),
+        )
+    }
+}
+
+fn flows(load_balancer: &LoadBalancer) -> Vec<Flow<'_>> {
+    let rules = load_balancer.of_kind(ItemKind::Rule).map(|item| Flow {
+        kind: ItemKind::Rule,
+        item,
+        pools: Rule { item }.pools().collect(),
+    });
+    let nat = load_balancer
+        .of_kind(ItemKind::InboundNatRule)
+        .map(|item| Flow {
+            kind: ItemKind::InboundNatRule,
+            item,
+            pools: item
+                .text("backend_pool")
+                .map(ArmId::new)
+                .into_iter()
+                .collect(),
+        });
+    rules.chain(nat).collect()
+}
+
+/// `joining` are the pools that some NIC is going to join.
+pub fn moves(plans: &[LoadBalancerPlan], joining: &BTreeSet<ArmId>) -> Moves {
+    let mut moves = Moves::default();
+    for plan in plans.iter().filter(|plan| plan.writes()) {
+        let (Some(observed), Some(after)) = (&plan.observed, &plan.after) else {
+            continue;
+        };
+        let has_members = |pool: &ArmId| !observed.members_of(pool.name()).is_empty();
+        let before: Vec<Flow<'_>> = flows(observed)
+            .into_iter()
+            .filter(|flow| flow.pools.iter().any(has_members))
+            .collect();
+        let by_name: HashMap<_, &Flow<'_>> = before.iter().map(|f| (f.name(), f)).collect();
+        let by_use: HashMap<_, &Flow<'_>> = before.iter().map(|f| (f.what(), f)).collect();
+        for flow in flows(after) {
+            let goes_on = [by_name.get(&flow.name()), by_use.get(&flow.what())];
+            for was in goes_on.into_iter().flatten() {
+                let new = flow.pools.iter().filter(|pool| !was.pools.contains(pool));
+                moves
+                    .to
+                    .extend(new.filter(|pool| joining.contains(*pool)).cloned());
+                let is_served = |pool: &ArmId| has_members(pool) || joining.contains(pool);
+                if flow.pools.iter().any(is_served) {
+                    let old = was.pools.iter().filter(|pool| !flow.pools.contains(pool));
+                    moves
+                        .from
+                        .extend(old.filter(|pool| has_members(pool)).cloned());
+                }
+            }
+        }
+    }
+    moves
 }
 
 /// `None` where the load balancer is deleted or nothing is written.
-pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Option<Stages> {
+pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan], moves: &Moves) -> Option<Stages> {
     let after = plan.after.as_ref().filter(|_| plan.writes())?;
     let mut stages = Stages {
         ahead: None,
         main: after.clone(),
         behind: None,
-        join_first: BTreeSet::new(),
-        leave_after: BTreeSet::new(),
-        leave_before: BTreeSet::new(),
+        deleted_behind: BTreeSet::new(),
+        frontends_ahead: BTreeSet::new(),
     };
     let Some(observed) = &plan.observed else {
         return Some(stages);
     };
-    let joining = pools_in(guests, |g| {
-        g.joins.values().flatten().map(|e| e.pool.clone()).collect()
-    });
-    let leaving = pools_in(guests, |g| {
-        g.leaves
-            .values()
-            .flatten()
-            .map(|e| e.pool.clone())
-            .collect()
-    });
-    let is_new = |pool: &ArmId| {
-        observed
-            .by_id(ItemKind::BackendPool, pool.as_str())
-            .is_none()
-    };
-    let serves = |rule: &Rule<'_>| {
-        rule.pools()
-            .any(|p| !observed.members_of(p.name()).is_empty())
-    };
-
     let mut reasons = Vec::new();
     // What has to exist before something else can happen; everything else travels with the main write.
     let mut awaited: BTreeSet<(ItemKind, String)> = BTreeSet::new();
-    for rule in after.rules() {
-        let before = observed
-            .item(ItemKind::Rule, rule.name())
-            .map(|item| Rule { item });
-        let Some(before) = before.filter(serves) else {
-            continue;
-        };
-        let old: BTreeSet<ArmId> = before.pools().collect();
-        for pool in rule
-            .pools()
-            .filter(|p| !old.contains(p) && joining.contains(p))
-        {
-            if is_new(&pool) {
-                awaited.insert((ItemKind::BackendPool, pool.name().to_owned()));
-                reasons.push(format!(
-                    "pool {:?} must exist before NICs join it and rule {:?} moves to it",
-                    pool.name(),
-                    rule.name()
-                ));
-            }
-            stages.join_first.insert(pool);
+    for pool in after.of_kind(ItemKind::BackendPool) {
+        let id = after.id_of(ItemKind::BackendPool, &pool.name);
+        if moves.to.contains(&id) && observed.item(ItemKind::BackendPool, &pool.name).is_none() {
+            awaited.insert((ItemKind::BackendPool, pool.name.clone()));
+            let moving = flows(after)
+                .into_iter()
+                .find(|flow| flow.pools.contains(&id));
+            reasons.push(format!(
+                "pool {:?} must exist before NICs join it and rule {:?} moves to it",
+                pool.name,
+                moving.map_or("", |flow| &flow.item.name)
+            ));
         }
     }
     for guest in guests {
-        // A guest that serves already, or joins before the main write, must be ready before that write; so the frontend
-        // whose address it has to hold comes ahead of it.
-        let serves = guest.pools.iter().any(|pool| {
-            pool.parent().as_ref() == Some(&plan.id)
-                && (!observed.members_of(pool.name()).is_empty()
-                    || stages.join_first.contains(pool))
-        });
-        for source in guest
+        // Who is a member when the main write comes must be ready by then; so the frontend whose address it has to hold
+        // comes ahead of it.
+        for touch in guest
             .ensure
             .iter()
-            .filter_map(|touch| match touch.key.destination() {
-                Some(Where::AfterApply(source)) if source.parent().as_ref() == Some(&plan.id) => {
-                    Some(source)
-                }
-                Some(Where::AfterApply(_) | Where::Known(_)) | None => None,
-            })
+            .filter(|touch| guest.between.contains(&touch.key))
         {
-            if serves && awaited.insert((ItemKind::Frontend, source.name().to_owned())) {
+            let Some(Where::AfterApply(source)) = touch.key.destination() else {
+                continue;
+            };
+            if source.parent().as_ref() == Some(&plan.id)
+                && stages.frontends_ahead.insert(source.clone())
+            {
+                awaited.insert((ItemKind::Frontend, source.name().to_owned()));
                 reasons.push(format!(
                     "frontend {:?} must exist before guests can hold the address that Azure chooses for it",
                     source.name()
@@ -116,37 +177,18 @@ pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Option<Stages> {
                 ahead.set(*kind, item.clone());
             }
         }
-        reasons.dedup();
         stages.ahead = Some((ahead, reasons.join("; ")));
     }
     for pool in observed.of_kind(ItemKind::BackendPool) {
         let id = observed.id_of(ItemKind::BackendPool, &pool.name);
-        if after.item(ItemKind::BackendPool, &pool.name).is_some() || !leaving.contains(&id) {
-            continue;
-        }
-        // A rule that only changes its name serves on: what clients see is its frontend, port and protocol.
-        let same = |a: &Rule<'_>, b: &Rule<'_>| {
-            a.name().eq_ignore_ascii_case(b.name())
-                || (a.frontend() == b.frontend()
-                    && a.frontend_port() == b.frontend_port()
-                    && a.protocol() == b.protocol())
-        };
-        let survives = observed.rules().any(|rule| {
-            rule.pools().any(|p| p == id) && after.rules().any(|kept| same(&rule, &kept))
-        });
-        if survives {
-            stages.leave_after.insert(id);
+        let goes = after.item(ItemKind::BackendPool, &pool.name).is_none();
+        if goes && moves.from.contains(&id) {
+            stages.deleted_behind.insert(id);
             stages.main.set(ItemKind::BackendPool, pool.clone());
-        } else {
-            stages.leave_before.insert(id);
         }
     }
-    if !stages.leave_after.is_empty() {
+    if !stages.deleted_behind.is_empty() {
         stages.behind = Some(after.clone());
     }
     Some(stages)
-}
-
-fn pools_in(guests: &[GuestPlan], of: impl Fn(&GuestPlan) -> Vec<ArmId>) -> BTreeSet<ArmId> {
-    guests.iter().flat_map(of).collect()
 }

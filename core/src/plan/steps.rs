@@ -3,7 +3,7 @@
 use super::guest::{GuestPlan, join, leave};
 use super::load_balancer::LoadBalancerPlan;
 use super::public_ip::PublicIpPlan;
-use super::stages::{Stages, stages};
+use super::stages::{Moves, Stages, stages};
 use super::title;
 use super::{Action, Edge, GuestStep, MembershipEdit, Phase, Step, StepAction, StepId};
 use crate::model::guest::Touch;
@@ -17,6 +17,7 @@ pub struct Work<'a> {
     pub public_ips: &'a [PublicIpPlan],
     pub load_balancers: &'a [LoadBalancerPlan],
     pub guests: &'a [GuestPlan],
+    pub moves: &'a Moves,
 }
 
 #[derive(Default)]
@@ -74,6 +75,8 @@ struct Index {
     /// The last step of each load balancer.
     last: BTreeMap<ArmId, StepId>,
     expand: BTreeMap<Addr, StepId>,
+    /// The script that waits for an address that the main write makes known.
+    late: BTreeMap<Addr, StepId>,
     leave: BTreeMap<Addr, Vec<StepId>>,
     /// The newest write of each NIC.
     nic: BTreeMap<ArmId, StepId>,
@@ -85,15 +88,16 @@ pub fn steps(work: &Work<'_>) -> Vec<Step> {
     let staged: Vec<(&LoadBalancerPlan, Option<Stages>)> = work
         .load_balancers
         .iter()
-        .map(|plan| (plan, stages(plan, work.guests)))
+        .map(|plan| (plan, stages(plan, work.guests, work.moves)))
         .collect();
 
     public_ips(&mut draft, &mut index, work.public_ips);
     ahead(&mut draft, &mut index, &staged);
-    expand(&mut draft, &mut index, work.guests);
-    let first_nics = nics(&mut draft, &mut index, work.guests, &staged, When::Before);
+    let late = expand(&mut draft, &mut index, work.guests, &staged);
+    let first_nics = nics(&mut draft, &mut index, work, &staged, When::Before);
     main(&mut draft, &mut index, work, &staged, &first_nics);
-    nics(&mut draft, &mut index, work.guests, &staged, When::After);
+    expand_late(&mut draft, &mut index, &late);
+    nics(&mut draft, &mut index, work, &staged, When::After);
     behind(&mut draft, &mut index, work.guests, &staged);
     deletions(&mut draft, &mut index, work.load_balancers, work.guests);
     contract(&mut draft, &index, work);
@@ -177,34 +181,86 @@ fn guest_edits(plan: &GuestPlan) -> Vec<StateEdit> {
     }]
 }
 
-fn expand(draft: &mut Draft, index: &mut Index, guests: &[GuestPlan]) {
+/// What guests gain, one script each. Answers what has to wait for a main write: addresses that only it makes known, for
+/// guests that become members after it.
+fn expand<'a>(
+    draft: &mut Draft,
+    index: &mut Index,
+    guests: &'a [GuestPlan],
+    staged: &[(&LoadBalancerPlan, Option<Stages>)],
+) -> Vec<(&'a GuestPlan, Vec<Touch>)> {
+    let ahead: BTreeSet<&ArmId> = staged
+        .iter()
+        .filter_map(|(_, stages)| stages.as_ref())
+        .flat_map(|stages| &stages.frontends_ahead)
+        .collect();
+    let waits = |touch: &Touch| match touch.key.destination() {
+        Some(Where::AfterApply(source)) => source.parent().is_some() && !ahead.contains(source),
+        Some(Where::Known(_)) | None => false,
+    };
+    let mut all_late = Vec::new();
     for plan in guests.iter().filter(|g| !g.ensure.is_empty()) {
-        let mut record = guest_edits(plan);
-        record.extend(plan.record.iter().cloned());
-        record.extend(plan.ensure.iter().map(|t| entry(&plan.addr, t)));
-        let step = GuestStep {
-            guest: plan.reference.clone(),
-            ensure: plan.ensure.clone(),
-            release: Vec::new(),
-        };
-        let id = draft.push(
-            Phase::Expand,
-            &plan.addr,
-            title::gain(&plan.ensure),
-            StepAction::Guest(step),
-            record,
-        );
-        for touch in &plan.ensure {
+        let (mut late, mut early): (Vec<Touch>, Vec<Touch>) =
+            plan.ensure.iter().cloned().partition(waits);
+        if !late.is_empty() && !early.iter().any(|touch| plan.between.contains(&touch.key)) {
+            // Nothing of it is needed before: one script is enough.
+            late = plan.ensure.clone();
+            early.clear();
+        }
+        if !late.is_empty() {
+            all_late.push((plan, late));
+        }
+        if early.is_empty() {
+            continue;
+        }
+        let id = gain(draft, plan, &early);
+        for touch in &early {
             if let Some(Where::AfterApply(source)) = touch.key.destination() {
                 let why = "its address is known only then";
                 draft.wait(id, index.public_ip.get(source).copied(), why);
-                // A frontend's address comes with the write ahead, if there is one; see `main` for the other case.
                 let owner = source.parent().and_then(|p| index.ahead.get(&p).copied());
                 draft.wait(id, owner, why);
             }
         }
         index.expand.insert(plan.addr.clone(), id);
     }
+    all_late
+}
+
+fn expand_late(draft: &mut Draft, index: &mut Index, late: &[(&GuestPlan, Vec<Touch>)]) {
+    for (plan, touches) in late {
+        let id = gain(draft, plan, touches);
+        for touch in touches {
+            if let Some(Where::AfterApply(source)) = touch.key.destination() {
+                let why = "its address is known only then";
+                draft.wait(id, index.public_ip.get(source).copied(), why);
+                let owner = source.parent().and_then(|p| index.main.get(&p).copied());
+                draft.wait(id, owner, why);
+            }
+        }
+        let earlier = index.expand.get(&plan.addr).copied();
+        draft.wait(id, earlier, "one script at a time in a guest");
+        index.late.insert(plan.addr.clone(), id);
+    }
+}
+
+fn gain(draft: &mut Draft, plan: &GuestPlan, touches: &[Touch]) -> StepId {
+    let mut record = guest_edits(plan);
+    record.extend(plan.record.iter().cloned());
+    record.extend(touches.iter().map(|t| entry(&plan.addr, t)));
+    let step = GuestStep {
+        guest: plan.reference.clone(),
+        ensure: touches.to_vec(),
+        release: Vec::new(),
+    };
+    let title = title::gain(touches);
+    draft.push(
+        Phase::Expand,
+        &plan.addr,
+        title,
+        StepAction::Guest(step),
+        record,
+    )
 }
 
 fn entry(addr: &Addr, touch: &Touch) -> StateEdit {
@@ -224,24 +280,15 @@ enum When {
 fn nics(
     draft: &mut Draft,
     index: &mut Index,
-    guests: &[GuestPlan],
+    work: &Work<'_>,
     staged: &[(&LoadBalancerPlan, Option<Stages>)],
     when: When,
 ) -> BTreeMap<ArmId, Vec<StepId>> {
-    let any = |of: fn(&Stages) -> &BTreeSet<ArmId>| -> BTreeSet<ArmId> {
-        staged
-            .iter()
-            .filter_map(|(_, s)| s.as_ref())
-            .flat_map(|s| of(s).iter().cloned())
-            .collect()
-    };
-    let (join_first, leave_before) = (any(|s| &s.join_first), any(|s| &s.leave_before));
     let deleted: BTreeSet<&ArmId> = staged
         .iter()
         .filter(|(p, _)| p.after.is_none())
         .map(|(p, _)| &p.id)
         .collect();
-    let leave_after = any(|s| &s.leave_after);
     let written: BTreeSet<&ArmId> = staged
         .iter()
         .filter(|(_, s)| s.is_some())
@@ -252,12 +299,13 @@ fn nics(
         let is_in =
             |set: &BTreeSet<&ArmId>| load_balancer.as_ref().is_some_and(|lb| set.contains(lb));
         if edit.join {
-            join_first.contains(&edit.pool)
+            work.moves.to.contains(&edit.pool)
         } else {
             // A new rule must not go live on a member that is about to leave: nobody made that member ready for it.
-            is_in(&deleted) || (is_in(&written) && !leave_after.contains(&edit.pool))
+            is_in(&deleted) || (is_in(&written) && !work.moves.from.contains(&edit.pool))
         }
     };
+    let guests = work.guests;
     let mut by_load_balancer: BTreeMap<ArmId, Vec<StepId>> = BTreeMap::new();
     for plan in guests {
         let nics: BTreeSet<&ArmId> = plan.joins.keys().chain(plan.leaves.keys()).collect();
@@ -292,12 +340,9 @@ fn nics(
                 record,
             );
             let joins = edits.iter().any(|e| e.join);
-            if joins {
-                draft.wait(
-                    id,
-                    index.expand.get(&plan.addr).copied(),
-                    "the guest must be ready before packets come",
-                );
+            for ready in [&index.expand, &index.late].into_iter().filter(|_| joins) {
+                let why = "the guest must be ready before packets come";
+                draft.wait(id, ready.get(&plan.addr).copied(), why);
             }
             for edit in &edits {
                 let Some(load_balancer) = edit.pool.parent() else {
@@ -313,8 +358,8 @@ fn nics(
                     When::After => index.main.get(&load_balancer),
                 };
                 draft.wait(id, earlier.copied(), why);
-                if when == When::Before && leave_before.contains(&edit.pool) {
-                    // What replaces the pool is ready before anybody leaves it.
+                if when == When::Before && !edit.join {
+                    // What replaces the member is ready before it leaves.
                     for guest in guests
                         .iter()
                         .filter(|g| g.load_balancers.contains(&load_balancer))
@@ -370,23 +415,9 @@ fn main(
         wait_for_addresses(draft, index, id, &stages.main);
         for guest in work.guests {
             let reached = guest.load_balancers.contains(&plan.id);
-            let Some(expand) = index.expand.get(&guest.addr).copied().filter(|_| reached) else {
-                continue;
-            };
-            let by_this_write = |touch: &Touch| match touch.key.destination() {
-                Some(Where::AfterApply(source)) => source.parent().as_ref() == Some(&plan.id),
-                Some(Where::Known(_)) | None => false,
-            };
-            if stages.ahead.is_none() && guest.ensure.iter().any(by_this_write) {
-                // No member serves the new frontend yet, so the write may come first: guests join after it.
-                draft.wait(expand, Some(id), "its address is known only then");
-            } else {
-                draft.wait(
-                    id,
-                    Some(expand),
-                    "a rule goes live only on members that are ready for it",
-                );
-            }
+            let expand = index.expand.get(&guest.addr).copied().filter(|_| reached);
+            let why = "a rule goes live only on members that are ready for it";
+            draft.wait(id, expand, why);
         }
         for nic in first_nics.get(&plan.id).into_iter().flatten() {
             draft.wait(id, Some(*nic), "members move first");
@@ -404,7 +435,7 @@ fn goes_behind(edit: &StateEdit, plan: &LoadBalancerPlan, stages: &Stages) -> bo
             name,
             ..
         } => stages
-            .leave_after
+            .deleted_behind
             .contains(&plan.id.child(ItemKind::BackendPool.arm(), name)),
         _ => false,
     }
@@ -563,11 +594,10 @@ fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
         for nic in index.leave.get(&plan.addr).into_iter().flatten() {
             draft.wait(id, Some(*nic), "the guest is out of the pool");
         }
-        draft.wait(
-            id,
-            index.expand.get(&plan.addr).copied(),
-            "one script at a time in a guest",
-        );
+        for earlier in [&index.expand, &index.late] {
+            let why = "one script at a time in a guest";
+            draft.wait(id, earlier.get(&plan.addr).copied(), why);
+        }
     }
 }
 

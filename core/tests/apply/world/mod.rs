@@ -9,8 +9,7 @@ use plimsoll_core::model::*;
 use plimsoll_core::plan::*;
 use plimsoll_core::state::{State, Writer};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 mod azure;
@@ -18,9 +17,11 @@ mod faults;
 mod guests;
 mod packets;
 
-pub use faults::Fault;
-pub use guests::{guest, set};
+pub use faults::{Fault, Faults};
+pub use guests::{guest, set, without_runs};
 pub use packets::Path;
+
+pub const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Everything there is, behind one lock.
 #[derive(Default)]
@@ -28,20 +29,37 @@ pub struct World {
     pub inner: Mutex<Inner>,
 }
 
-#[derive(Default)]
+impl Clone for World {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Mutex::new(self.with(|w| w.clone())),
+        }
+    }
+}
+
+#[derive(Clone, Default)]
 pub struct Inner {
     pub load_balancers: BTreeMap<ArmId, LoadBalancer>,
     pub public_ips: BTreeMap<ArmId, PublicIp>,
     pub nics: BTreeMap<ArmId, NetworkInterface>,
     pub guests: BTreeMap<String, GuestFacts>,
+    /// Which ip configuration someone tied to an inbound NAT rule, by load balancer and rule.
+    pub nat_targets: BTreeMap<(ArmId, String), ArmId>,
     /// Every write in order, for people.
     pub writes: Vec<String>,
     pub reads: usize,
     /// Guests whose scripts fail.
     pub failing: BTreeSet<String>,
     pub unreachable: BTreeSet<String>,
+    /// Public IP addresses whose GET is refused.
+    pub hidden: BTreeSet<ArmId>,
+    /// How many load balancer PUTs succeed before one fails.
+    pub puts_left: Option<usize>,
     pub saved: Option<String>,
-    pub saves: usize,
+    /// Every state that was written, oldest first.
+    pub saves: Vec<String>,
+    /// The state of another deployment while it is not the one that acts.
+    pub elsewhere: Option<String>,
     /// Guest and entry: what someone put there by hand.
     pub admins: BTreeSet<(String, String)>,
     /// Addresses that Azure chose so far.
@@ -50,10 +68,24 @@ pub struct Inner {
     pub watch: Option<fn(&Inner)>,
     /// After each write, where packets go: kept where `traced`.
     pub traced: bool,
-    pub trace: Vec<(String, Vec<Path>)>,
-    pub faults: faults::Faults,
+    pub trace: Vec<Moment>,
+    pub faults: Faults,
+    /// Everything that is not ours, in words, as it was when somebody else last touched it.
+    pub theirs: BTreeSet<String>,
+    /// What others do, by number; called in the middle of a run.
+    pub meddler: Option<fn(&mut Inner, usize) -> Option<String>>,
     /// Lineages given out so far: a lost state is followed by another one.
     pub lineages: usize,
+    /// When the engine waited for connections to end, in seconds, after so many writes.
+    pub waits: Vec<(usize, u64)>,
+}
+
+/// Where packets go after something happened.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub what: String,
+    pub ours: bool,
+    pub paths: Vec<Path>,
 }
 
 pub fn configuration(text: &str) -> Configuration {
@@ -67,17 +99,53 @@ pub fn configuration(text: &str) -> Configuration {
     configuration.unwrap_or_else(|| panic!("{problems:#?}"))
 }
 
+pub fn network(kind: &str, name: &str) -> ArmId {
+    ArmId::network(SUBSCRIPTION, "rg-web", kind, name)
+}
+
 impl Inner {
-    fn wrote(&mut self, what: String) {
+    fn happened(&mut self, what: String, ours: bool) {
         if self.traced {
-            self.trace.push((what.clone(), self.paths()));
+            let paths = self.paths();
+            self.trace.push(Moment {
+                what: what.clone(),
+                ours,
+                paths,
+            });
         }
-        self.writes.push(what);
+        if ours {
+            self.writes.push(what);
+        }
         if let Some(watch) = self.watch {
             watch(self);
         }
     }
 
+    fn wrote(&mut self, what: String) {
+        self.happened(what, true);
+    }
+
+    /// A machine with one NIC, in no pool.
+    pub fn add_machine(&mut self, name: &str, own: &str, ports: &[(Protocol, u16)]) {
+        self.guests.insert(name.to_owned(), guest(own, ports));
+        let id = network("networkInterfaces", &format!("{name}-nic"));
+        let configuration = IpConfiguration {
+            private_address: Some(own.parse().unwrap()),
+            primary: true,
+            backend_pools: Vec::new(),
+        };
+        let nic = NetworkInterface {
+            id: id.clone(),
+            ip_configurations: [("ipconfig1".to_owned(), configuration)]
+                .into_iter()
+                .collect(),
+            virtual_machine: None,
+            rest: serde_json::Map::new(),
+        };
+        self.nics.insert(id, nic);
+    }
+
+    /// As Azure answers a GET: with its back-references.
     fn with_members(&self, load_balancer: &LoadBalancer) -> LoadBalancer {
         let mut seen = load_balancer.clone();
         seen.members.clear();
@@ -94,6 +162,11 @@ impl Inner {
                 }
             }
         }
+        for ((id, rule), target) in &self.nat_targets {
+            if *id == load_balancer.id && seen.item(ItemKind::InboundNatRule, rule).is_some() {
+                seen.nat_targets.insert(rule.clone(), target.clone());
+            }
+        }
         seen
     }
 }
@@ -102,40 +175,17 @@ impl World {
     /// Two guests as the example names them.
     pub fn of_the_example() -> Self {
         let world = Self::default();
-        let mut inner = world.inner.lock().unwrap();
-        for (name, own) in [("vm1", "10.0.0.11"), ("vm2", "10.0.0.12")] {
-            let ports = [
-                (Protocol::Tcp, 80),
-                (Protocol::Tcp, 8080),
-                (Protocol::Tcp, 81),
-                (Protocol::Udp, 53),
-                (Protocol::Tcp, 8081),
-            ];
-            inner.guests.insert(name.to_owned(), guest(own, &ports));
-            let id = ArmId::network(
-                "00000000-0000-0000-0000-000000000000",
-                "rg-web",
-                "networkInterfaces",
-                &format!("{name}-nic"),
-            );
-            let configuration = IpConfiguration {
-                private_address: Some(own.parse().unwrap()),
-                primary: true,
-                backend_pools: vec![],
-            };
-            inner.nics.insert(
-                id.clone(),
-                NetworkInterface {
-                    id,
-                    ip_configurations: [("ipconfig1".to_owned(), configuration)]
-                        .into_iter()
-                        .collect(),
-                    virtual_machine: None,
-                    rest: serde_json::Map::new(),
-                },
-            );
-        }
-        drop(inner);
+        let ports = [
+            (Protocol::Tcp, 80),
+            (Protocol::Tcp, 8080),
+            (Protocol::Tcp, 81),
+            (Protocol::Udp, 53),
+            (Protocol::Tcp, 8081),
+        ];
+        world.with(|w| {
+            w.add_machine("vm1", "10.0.0.11", &ports);
+            w.add_machine("vm2", "10.0.0.12", &ports);
+        });
         world
     }
 
@@ -191,7 +241,10 @@ impl World {
             store: self,
             clock: self,
         };
-        let stop = AtomicBool::new(false);
+        let stop = self.with(|w| {
+            w.faults.stop = Arc::default();
+            Arc::clone(&w.faults.stop)
+        });
         let say = |event| events.lock().unwrap().push(event);
         let outcome = {
             let mut running = Box::pin(run(plan, state, writer, &outside, &say, &stop));
@@ -228,8 +281,8 @@ impl World {
 impl KeepState for World {
     async fn save(&self, text: &str) -> Result<(), WorldError> {
         self.effect(|w| {
-            w.saves += 1;
             w.saved = Some(text.to_owned());
+            w.saves.push(text.to_owned());
             Ok(())
         })
         .await
@@ -246,5 +299,10 @@ impl Clock for World {
         std::time::Duration::ZERO
     }
 
-    async fn sleep(&self, _time: std::time::Duration) {}
+    async fn sleep(&self, time: std::time::Duration) {
+        self.with(|w| {
+            let after = w.writes.len();
+            w.waits.push((after, time.as_secs()));
+        });
+    }
 }

@@ -6,27 +6,25 @@
 
 #![expect(
     clippy::disallowed_methods,
-    clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "the number of steps comes from the environment, and a test may stop at once"
+    reason = "the number of steps comes from the environment, and the test says how far it went"
 )]
 
+mod change;
+mod others;
 mod play;
 mod promises;
+mod rest;
 mod scenario;
 mod tape;
-#[expect(
-    dead_code,
-    reason = "it grew out of the world of tests/apply.rs, which uses the rest"
-)]
-mod world;
+mod writes;
 
 use play::play;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tape::{Tape, shrink};
 
 const STEPS: usize = 100_000;
-const LENGTH: usize = 160;
+const LENGTH: usize = 320;
 
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -43,6 +41,14 @@ fn attempt(tape: &Tape) -> Result<usize, String> {
     })
 }
 
+/// Which promise was broken: the words of the first line, without the names.
+fn promise(why: &str) -> String {
+    let first = why.lines().next().unwrap_or_default();
+    let words = first.split([':', '{']).next().unwrap_or_default();
+    let quoted = words.split('"');
+    quoted.step_by(2).collect()
+}
+
 fn explore(seed: u64, steps: usize) {
     let (mut gone, mut scenarios) = (0, 0);
     std::panic::set_hook(Box::new(|_| {}));
@@ -54,12 +60,28 @@ fn explore(seed: u64, steps: usize) {
         let tape = Tape::random(number, LENGTH);
         match attempt(&tape) {
             Ok(effects) => gone += effects,
+            Err(why) if from_environment("PLIMSOLL_MODEL_SURVEY").is_some() => {
+                let first: String = why
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(260)
+                    .collect();
+                println!("SURVEY seed {number}: {first}");
+                gone += 200;
+            }
             Err(why) => break Some((tape, why)),
         }
         scenarios += 1;
         number += 1;
     };
-    let shrunk = broken.map(|(tape, _)| shrink(&tape, |candidate| attempt(candidate).is_err()));
+    // Simpler, and yet the same: what a promise is broken by may change on the way, the promise may not.
+    let shrunk = broken.map(|(tape, why)| {
+        shrink(&tape, |candidate| {
+            attempt(candidate).is_err_and(|other| promise(&other) == promise(&why))
+        })
+    });
     drop(std::panic::take_hook());
     println!("{gone} writes and saves in {scenarios} scenarios from seed {seed}");
     if let Some(shrunk) = shrunk {
@@ -75,7 +97,7 @@ fn steps() -> usize {
 }
 
 #[test]
-#[ignore = "finds two open gaps: seed 8 (a pool goes while a NIC is in it) and seed 40 (a NIC that joins ahead of the main write is sent what the old rules of its pool still send)"]
+#[ignore = "not every promise holds yet"]
 fn promises_hold_in_the_scenarios_that_everyone_runs() {
     explore(
         from_environment("PLIMSOLL_MODEL_SEED").unwrap_or(1),
@@ -84,7 +106,7 @@ fn promises_hold_in_the_scenarios_that_everyone_runs() {
 }
 
 #[test]
-#[ignore = "finds two open gaps: seed 8 (a pool goes while a NIC is in it) and seed 40 (a NIC that joins ahead of the main write is sent what the old rules of its pool still send)"]
+#[ignore = "not every promise holds yet"]
 fn promises_hold_in_scenarios_that_nobody_ran_before() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = now.map_or(0, |since| {

@@ -52,6 +52,19 @@ pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
     }
 }
 
+/// A guest as it was before us, but for the run numbers that its record keeps.
+pub fn without_runs(facts: &GuestFacts) -> GuestFacts {
+    let over = facts.record().is_some_and(|r| r.entries.is_empty());
+    GuestFacts {
+        record: if over {
+            RecordFact::Absent
+        } else {
+            facts.record.clone()
+        },
+        ..facts.clone()
+    }
+}
+
 #[async_trait]
 impl ObserveGuests for World {
     async fn facts(&self, guest: &GuestRef) -> Observation<GuestFacts> {
@@ -148,12 +161,13 @@ pub fn set(facts: &mut GuestFacts, key: &EntryKey, live: bool) {
     match key {
         EntryKey::Address(place) => {
             let address = place.known().expect("resolved before it is sent");
+            let loopback = facts.loopback_name().to_owned();
             facts
                 .addresses
-                .retain(|a| !(a.interface == "lo" && a.address.addr() == address));
+                .retain(|a| !(a.interface == loopback && a.address.addr() == address));
             if live {
                 facts.addresses.push(InterfaceAddress {
-                    interface: "lo".to_owned(),
+                    interface: loopback,
                     address: address.into(),
                 });
             }

@@ -4,6 +4,8 @@ use super::{Inner, World};
 use plimsoll_core::apply::WorldError;
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +18,20 @@ pub enum Fault {
     DieBefore,
     /// It happens, and the process dies before it knows.
     DieAfter,
+    /// It happens, and someone asks the run to stop.
+    Stop,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults {
     /// By the number of the effect, counted from 0.
     pub at: BTreeMap<usize, Fault>,
     pub effects: usize,
+    /// By the number of the effect: what others do just before it.
+    pub meddling: BTreeMap<usize, usize>,
     pub dead: bool,
+    /// Set once someone asks the run to stop.
+    pub stop: Arc<AtomicBool>,
     /// How long effects are held up, so that they happen in another order; 0 is not at all.
     pub shuffle: u64,
 }
@@ -67,10 +75,20 @@ impl World {
         let lost = || WorldError::Unavailable {
             message: "the connection was reset".to_owned(),
         };
+        self.with(|w| {
+            let now = w.faults.effects;
+            let meddled = w.faults.meddling.remove(&now);
+            if let (Some(number), Some(meddle)) = (meddled, w.meddler)
+                && let Some(what) = meddle(w, number)
+            {
+                w.happened(format!("someone else: {what}"), false);
+            }
+        });
         let fault = self.with(|w| w.faults.next());
         match fault {
             Some(Fault::Refuse) => return Err(lost()),
             Some(Fault::DieBefore) => self.die().await,
+            Some(Fault::Stop) => self.with(|w| w.faults.stop.store(true, Ordering::SeqCst)),
             Some(Fault::LoseAnswer | Fault::DieAfter) | None => {}
         }
         if self.with(|w| w.faults.dead) {
@@ -83,7 +101,7 @@ impl World {
                 self.die().await;
                 result
             }
-            Some(Fault::Refuse | Fault::DieBefore) | None => result,
+            Some(Fault::Refuse | Fault::DieBefore | Fault::Stop) | None => result,
         }
     }
 

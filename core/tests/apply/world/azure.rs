@@ -15,6 +15,8 @@ pub fn address_of(name: &str) -> IpAddr {
         "green" => 1,
         "purple" => 2,
         "amber" => 3,
+        "side" => 7,
+        "six" => return "fd00:f1::1".parse().unwrap(),
         _ => 9,
     };
     IpAddr::from([65, 52, 0, last])
@@ -32,31 +34,25 @@ fn check(w: &Inner, resource: &LoadBalancer) {
             );
         }
     }
-    for rule in resource.rules() {
-        let frontend = rule.frontend().expect("a rule has a frontend");
+    let mut all = Vec::new();
+    for kind in [ItemKind::Rule, ItemKind::InboundNatRule] {
+        for item in resource.of_kind(kind) {
+            all.extend(
+                item.text("frontend")
+                    .map(|id| (ItemKind::Frontend, item, id)),
+            );
+            all.extend(item.text("probe").map(|id| (ItemKind::Probe, item, id)));
+            let pools = item.list("backend_pools").iter().map(String::as_str);
+            let pools = pools.chain(item.text("backend_pool"));
+            all.extend(pools.map(|id| (ItemKind::BackendPool, item, id)));
+        }
+    }
+    for (kind, item, id) in all {
         assert!(
-            resource
-                .by_id(ItemKind::Frontend, frontend.as_str())
-                .is_some(),
-            "{name}: rule {:?} dangles: {frontend}",
-            rule.name()
+            resource.by_id(kind, id).is_some(),
+            "{name}: {:?} dangles: {id}",
+            item.name
         );
-        for pool in rule.pools() {
-            assert!(
-                resource
-                    .by_id(ItemKind::BackendPool, pool.as_str())
-                    .is_some(),
-                "{name}: rule {:?} dangles: {pool}",
-                rule.name()
-            );
-        }
-        if let Some(probe) = rule.probe() {
-            assert!(
-                resource.by_id(ItemKind::Probe, probe.as_str()).is_some(),
-                "{name}: rule {:?} dangles: {probe}",
-                rule.name()
-            );
-        }
     }
     let before = w
         .load_balancers
@@ -108,6 +104,12 @@ impl ObserveAzure for World {
 
     async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp> {
         self.with(|w| {
+            w.reads += 1;
+            if w.hidden.contains(id) {
+                return Observation::Unreadable {
+                    why: "403".to_owned(),
+                };
+            }
             w.public_ips
                 .get(id)
                 .cloned()
@@ -117,6 +119,7 @@ impl ObserveAzure for World {
 
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {
         self.with(|w| {
+            w.reads += 1;
             w.nics
                 .get(id)
                 .cloned()
@@ -155,6 +158,15 @@ impl EnactAzure for World {
                 .get(&resource.id)
                 .map(LoadBalancer::fingerprint)
                 .unwrap_or_default();
+            match &mut w.puts_left {
+                Some(0) => {
+                    return Err(WorldError::Unavailable {
+                        message: "503".to_owned(),
+                    });
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
             if now == *after {
                 return Ok(w.with_members(&w.load_balancers[&resource.id]));
             }
@@ -163,6 +175,10 @@ impl EnactAzure for World {
             }
             check(w, resource);
             let made = with_addresses(w, resource);
+            // What was tied to a NAT rule that goes is tied to nothing.
+            w.nat_targets.retain(|(id, rule), _| {
+                *id != resource.id || made.item(ItemKind::InboundNatRule, rule).is_some()
+            });
             w.load_balancers.insert(resource.id.clone(), made.clone());
             w.wrote(format!("PUT {}", resource.id.name()));
             Ok(w.with_members(&made))
@@ -173,11 +189,19 @@ impl EnactAzure for World {
     async fn put_public_ip(
         &self,
         resource: &PublicIp,
-        _before: &Fingerprint,
-        _after: &Fingerprint,
+        before: &Fingerprint,
+        after: &Fingerprint,
         _progress: &dyn Progress,
     ) -> Result<PublicIp, WorldError> {
         self.effect(|w| {
+            let held = w.public_ips.get(&resource.id);
+            let now = held.map(PublicIp::fingerprint).unwrap_or_default();
+            if let Some(held) = held.filter(|_| now == *after) {
+                return Ok(held.clone());
+            }
+            if now != *before {
+                return Err(stale(&resource.id, before, &now));
+            }
             let mut made = resource.clone();
             made.address = Some(address_of(made.id.name()));
             w.public_ips.insert(made.id.clone(), made.clone());
@@ -190,15 +214,17 @@ impl EnactAzure for World {
     async fn delete_load_balancer(
         &self,
         id: &ArmId,
-        _before: &Fingerprint,
+        before: &Fingerprint,
         _progress: &dyn Progress,
     ) -> Result<(), WorldError> {
         self.effect(|w| {
-            let gone = w.load_balancers.get(id).map(|lb| w.with_members(lb));
-            let members: Vec<&ArmId> = gone
-                .iter()
-                .flat_map(|lb| lb.members.values().flatten())
-                .collect();
+            let Some(gone) = w.load_balancers.get(id).map(|lb| w.with_members(lb)) else {
+                return Ok(());
+            };
+            if gone.fingerprint() != *before {
+                return Err(stale(id, before, &gone.fingerprint()));
+            }
+            let members: Vec<&ArmId> = gone.members.values().flatten().collect();
             assert!(
                 members.is_empty(),
                 "{id} is deleted while {members:?} are in its pools"
@@ -213,10 +239,16 @@ impl EnactAzure for World {
     async fn delete_public_ip(
         &self,
         id: &ArmId,
-        _before: &Fingerprint,
+        before: &Fingerprint,
         _progress: &dyn Progress,
     ) -> Result<(), WorldError> {
         self.effect(|w| {
+            let Some(gone) = w.public_ips.get(id) else {
+                return Ok(());
+            };
+            if gone.fingerprint() != *before {
+                return Err(stale(id, before, &gone.fingerprint()));
+            }
             w.public_ips.remove(id);
             w.wrote(format!("DELETE {}", id.name()));
             Ok(())

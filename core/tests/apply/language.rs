@@ -1,15 +1,11 @@
 //! The language's blocks about the past and about others, against the simulated world.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
-
-mod world;
-
+use crate::world::{World, configuration};
 use plimsoll_core::model::guest::EntryKey;
 use plimsoll_core::model::{ArmId, Attr, Item, ItemKind, LoadBalancer, Protocol};
 use plimsoll_core::plan::{Action, Mode};
-use world::{World, configuration};
 
-const EXAMPLE: &str = include_str!("../../examples/floating-ip/web.plim.hcl");
+const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
 
 fn address(text: &str) -> EntryKey {
     text.parse().unwrap()

@@ -1,10 +1,10 @@
 //! Small random configurations, as text: so the whole way from the file is part of what is tested.
 
 use super::tape::Tape;
-use std::collections::BTreeMap;
+use crate::world::SUBSCRIPTION;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-pub const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 pub const GUESTS: [&str; 3] = ["vm1", "vm2", "vm3"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,18 +25,31 @@ pub struct Rule {
     pub probe: bool,
 }
 
+/// An inbound NAT rule: to every member of a pool at ports of their own, or to the one NIC that someone ties to it.
+#[derive(Clone, Debug)]
+pub struct Nat {
+    pub frontend: &'static str,
+    pub pool: Option<&'static str>,
+    pub floating: bool,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub frontends: BTreeMap<&'static str, Mode>,
     pub pools: Vec<&'static str>,
     pub rules: BTreeMap<&'static str, Rule>,
+    pub nat: BTreeMap<&'static str, Nat>,
     /// Guest → its pools.
     pub guests: BTreeMap<&'static str, Vec<&'static str>>,
+    /// Guests that shall be in the pool of a load balancer that someone else manages.
+    pub shared: BTreeSet<&'static str>,
+    /// How long connections may go on before guests lose anything, in seconds.
+    pub drain: u64,
     /// Public addresses are known before they exist, as in the lab.
     pub promised: bool,
 }
 
-fn subset<T: Copy>(tape: &mut Tape, all: &[T]) -> Vec<T> {
+pub fn subset<T: Copy>(tape: &mut Tape, all: &[T]) -> Vec<T> {
     all.iter()
         .enumerate()
         .filter(|(index, _)| tape.pick(3) > 0 || *index == 0)
@@ -84,6 +97,20 @@ impl Setup {
             };
             setup.rules.insert(name, rule);
         }
+        for name in ["n1", "n2"] {
+            if tape.pick(4) == 3 {
+                let nat = Nat {
+                    frontend: frontends[tape.pick(frontends.len())],
+                    pool: (tape.pick(2) == 0).then(|| setup.pools[tape.pick(setup.pools.len())]),
+                    floating: tape.pick(2) == 1,
+                };
+                setup.nat.insert(name, nat);
+            }
+        }
+        if tape.pick(4) == 3 {
+            setup.shared.extend(subset(tape, &GUESTS));
+        }
+        setup.drain = [0, 0, 0, 30][tape.pick(4)];
         for name in subset(tape, &GUESTS) {
             let pools = setup.pools.clone();
             let joined = if tape.pick(6) == 5 {
@@ -94,94 +121,6 @@ impl Setup {
             setup.guests.insert(name, joined);
         }
         setup
-    }
-
-    /// Another configuration that is not far from this one.
-    pub fn changed(&self, tape: &mut Tape) -> Self {
-        let mut next = self.clone();
-        for _ in 0..=tape.pick(3) {
-            let names: Vec<&'static str> = next.rules.keys().copied().collect();
-            match tape.pick(8) {
-                0 if names.len() > 1 => {
-                    next.rules.remove(names[tape.pick(names.len())]);
-                }
-                1 => {
-                    let mut fresh = Self::random(tape);
-                    if let Some((name, rule)) = fresh.rules.pop_last()
-                        && next.frontends.contains_key(rule.frontend)
-                        && next.pools.contains(&rule.pool)
-                    {
-                        next.rules.insert(name, rule);
-                    }
-                }
-                2 => {
-                    let frontends: Vec<&'static str> = next.frontends.keys().copied().collect();
-                    let frontend = frontends[tape.pick(frontends.len())];
-                    if let Some(rule) = names
-                        .get(tape.pick(names.len()))
-                        .and_then(|name| next.rules.get_mut(name))
-                    {
-                        rule.frontend = frontend;
-                    }
-                }
-                3 => {
-                    // The pool is replaced by another one.
-                    let other = if next.pools.contains(&"a") {
-                        ["a", "b"]
-                    } else {
-                        ["b", "a"]
-                    };
-                    let [old, new] = other;
-                    next.pools = next
-                        .pools
-                        .iter()
-                        .map(|p| if *p == old { new } else { *p })
-                        .collect();
-                    next.pools.dedup();
-                    for rule in next.rules.values_mut().filter(|rule| rule.pool == old) {
-                        rule.pool = new;
-                    }
-                    for pools in next.guests.values_mut() {
-                        for pool in pools.iter_mut().filter(|pool| **pool == old) {
-                            *pool = new;
-                        }
-                        pools.dedup();
-                    }
-                }
-                4 => {
-                    let guest = GUESTS[tape.pick(3)];
-                    if next.guests.remove(guest).is_none() {
-                        next.guests.insert(guest, next.pools.clone());
-                    }
-                }
-                5 => {
-                    let frontends: Vec<&'static str> = next.frontends.keys().copied().collect();
-                    let name = frontends[tape.pick(frontends.len())];
-                    let mode = [Mode::Loopback, Mode::None, Mode::Cluster]
-                        [tape.pick(if name == "inner" { 2 } else { 3 })];
-                    next.frontends.insert(name, mode);
-                }
-                6 => {
-                    if let Some(rule) = names
-                        .get(tape.pick(names.len()))
-                        .and_then(|name| next.rules.get_mut(name))
-                    {
-                        rule.floating = !rule.floating;
-                    }
-                }
-                _ => {
-                    next = Self {
-                        promised: self.promised,
-                        ..Self::random(tape)
-                    }
-                }
-            }
-        }
-        // A pool's guests only join what is declared.
-        for pools in next.guests.values_mut() {
-            pools.retain(|pool| next.pools.contains(pool));
-        }
-        next
     }
 
     pub fn mode(&self, frontend: &str) -> Option<Mode> {
@@ -208,6 +147,9 @@ impl Setup {
             let _ = writeln!(out, "public_ip \"{name}\" {{\n{place}{promise}}}");
         }
         let _ = writeln!(out, "load_balancer \"web\" {{\n{place}");
+        if self.drain > 0 {
+            let _ = writeln!(out, "  drain = \"{}s\"", self.drain);
+        }
         let subnet = format!(
             "/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-web/providers/Microsoft.Network/virtualNetworks/net/subnets/inside"
         );
@@ -259,12 +201,39 @@ impl Setup {
                  floating_ip = {floating}\n  }}"
             );
         }
+        for (name, nat) in &self.nat {
+            let ports = match nat.pool {
+                Some(pool) => format!(
+                    "    backend_pool = backend_pool.{pool}\n    frontend_port_range_start = {0}\n    frontend_port_range_end = {1}\n",
+                    if *name == "n1" { 2200 } else { 2300 },
+                    if *name == "n1" { 2299 } else { 2399 }
+                ),
+                None => format!(
+                    "    frontend_port = {}\n",
+                    if *name == "n1" { 2222 } else { 2223 }
+                ),
+            };
+            let _ = writeln!(
+                out,
+                "  inbound_nat_rule \"{name}\" {{\n    frontend = frontend.{}\n    protocol = \"Tcp\"\n{ports}    backend_port = {}\n    \
+                 floating_ip = {}\n  }}",
+                nat.frontend,
+                if *name == "n1" { 22 } else { 23 },
+                nat.floating
+            );
+        }
         out.push_str("}\n");
+        if !self.shared.is_empty() {
+            out.push_str("data \"load_balancer\" \"shared\" {\n  resource_group = \"rg-web\"\n}\n");
+        }
         for (name, pools) in &self.guests {
-            let pools: Vec<String> = pools
+            let mut pools: Vec<String> = pools
                 .iter()
                 .map(|pool| format!("load_balancer.web.backend_pool.{pool}"))
                 .collect();
+            if self.shared.contains(name) {
+                pools.push("data.load_balancer.shared.backend_pool.s".to_owned());
+            }
             let _ = writeln!(
                 out,
                 "guest \"{name}\" {{\n  os = \"linux\"\n  network_interface \"main\" {{\n    id = \"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-web/\

@@ -1,0 +1,9 @@
+//! The planner and the engine against a simulated world: Azure and guests in memory, with packets.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+mod job;
+mod language;
+mod model;
+mod windows;
+mod world;

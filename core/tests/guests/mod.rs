@@ -1,3 +1,0 @@
-//! What is special about some guests.
-
-mod windows;
