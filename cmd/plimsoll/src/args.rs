@@ -1,5 +1,6 @@
 //! The command line: what was typed, and nothing of what it means.
 
+use crate::view::json::Described;
 use crate::view::markdown::Reader;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Trace(TraceArguments),
     /// Draw the way of the packets: frontends, rules, pools, guests
     Graph(GraphArguments),
+    /// Print the JSON Schema of what a command writes with --json
+    Schema(SchemaArguments),
     /// Rewrite the configuration in the canonical format
     Fmt(FmtArguments),
     /// Explain a finding or diagnostic by its code
@@ -259,6 +262,17 @@ pub(crate) struct TraceArguments {
     /// Trace the configuration as if it were applied, with the listeners that are there now
     #[arg(long)]
     pub(crate) desired: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll schema plan > plan.schema.json
+  plimsoll plan --json > plan.json && check-jsonschema --schemafile plan.schema.json plan.json")]
+pub(crate) struct SchemaArguments {
+    /// Which document
+    #[arg(value_enum, value_name = "DOCUMENT")]
+    pub(crate) of: Described,
 }
 
 #[derive(Clone, Debug, Args)]

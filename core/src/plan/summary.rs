@@ -1,7 +1,7 @@
 //! A plan in a few numbers and names: what a verdict, a pipeline's variables and the last line of every view are made of.
 
-use super::{Action, Change, Effect, Plan, Traffic};
-use crate::model::{Addr, ItemKind, Kind};
+use super::{Action, Change, Effect, Finding, Plan, Traffic};
+use crate::model::{Addr, ItemKind, Kind, digest_of};
 use std::collections::BTreeMap;
 
 /// What stands out of a plan, in the plan's own order.
@@ -70,6 +70,15 @@ impl Plan {
             tally.add(change);
         }
         tally
+    }
+}
+
+impl Finding {
+    /// The same finding has the same id in every run.
+    pub fn id(&self) -> String {
+        let addr = self.addr.as_ref().map(Addr::to_string);
+        let digest = digest_of(&serde_json::json!([self.code, addr, self.what])).to_string();
+        digest.get(..12).unwrap_or_default().to_owned()
     }
 }
 

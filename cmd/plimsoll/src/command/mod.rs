@@ -14,6 +14,7 @@ mod map;
 mod plan;
 mod reports;
 mod saved;
+mod schema;
 mod show;
 pub(crate) mod signals;
 mod trace;
@@ -36,6 +37,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Map => map::run(context).await,
         Command::Trace(arguments) => trace::run(context, &arguments).await,
         Command::Graph(arguments) => graph::run(context, &arguments),
+        Command::Schema(arguments) => Ok(schema::run(&arguments)),
         Command::Fmt(arguments) => fmt::run(context, &arguments),
         Command::Explain(arguments) => explain::run(context, &arguments),
         Command::Lab(command) => lab::run(context, command).await,

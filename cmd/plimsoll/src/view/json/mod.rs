@@ -1,9 +1,15 @@
 //! The view for programs: one document, or for an apply one line for each event. Names are stable; a change that a reader
 //! could trip over changes the version.
 
-mod apply;
 mod diagnostic;
+mod drift;
+mod events;
+mod graph;
+mod map;
 mod plan;
+mod schema;
+
+pub(crate) use schema::{Described, schema};
 
 use super::shown::{
     Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
@@ -11,11 +17,21 @@ use super::shown::{
 use super::{command_aside, say};
 use crate::failure::Failure;
 use plimsoll_core::plan::{MapRow, Plan, Topology};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// The version of every document of this view.
-pub(crate) const FORMAT_VERSION: &str = "1.0";
+/// The version of each document. A reader of `1.x` can read every later `1.y`: names are only added. A name that goes, or
+/// that means something else, makes a new first number. A test holds the schema of each version to what was published.
+pub(crate) const PLAN: &str = "1.0";
+pub(crate) const DRIFT: &str = "1.0";
+pub(crate) const EVENTS: &str = "1.0";
+pub(crate) const DIAGNOSTICS: &str = "1.0";
+pub(crate) const MAP: &str = "1.0";
+pub(crate) const GRAPH: &str = "1.0";
+pub(crate) const ERROR: &str = "1.0";
+/// Of documents that have no schema: nobody is promised anything but their kind.
+const OTHERS: &str = "1.0";
 
 #[derive(Debug)]
 pub(crate) struct Json {
@@ -40,19 +56,51 @@ fn finished(mut text: String) -> String {
     text
 }
 
-/// A document with what every document starts with.
-pub(crate) fn document(kind: &str, body: impl Serialize) -> Value {
-    let mut document = Map::new();
-    document.insert("format_version".to_owned(), json!(FORMAT_VERSION));
-    document.insert("kind".to_owned(), json!(kind));
-    document.insert(
-        "plimsoll_version".to_owned(),
-        json!(env!("CARGO_PKG_VERSION")),
-    );
-    if let Value::Object(body) = serde_json::to_value(body).expect("views are made of plain JSON") {
-        document.extend(body);
+/// What every document starts with, and what it holds.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Document<T> {
+    format_version: &'static str,
+    kind: &'static str,
+    plimsoll_version: &'static str,
+    #[serde(flatten)]
+    body: T,
+}
+
+fn document<T: Serialize>(kind: &'static str, body: T) -> Document<T> {
+    versioned(OTHERS, kind, body)
+}
+
+fn versioned<T: Serialize>(version: &'static str, kind: &'static str, body: T) -> Document<T> {
+    Document {
+        format_version: version,
+        kind,
+        plimsoll_version: env!("CARGO_PKG_VERSION"),
+        body,
     }
-    Value::Object(document)
+}
+
+/// What stopped a command, when it is not the configuration.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Failed {
+    exit_code: u8,
+    /// What was tried and did not work.
+    message: String,
+    causes: Vec<String>,
+    /// What a person can do; a line that starts with two spaces is a command.
+    next: Vec<String>,
+}
+
+fn failed(failure: &Failure) -> Document<Failed> {
+    versioned(
+        ERROR,
+        "error",
+        Failed {
+            exit_code: failure.exit.code(),
+            message: failure.message.clone(),
+            causes: failure.causes.clone(),
+            next: failure.next.clone(),
+        },
+    )
 }
 
 impl View for Json {
@@ -62,15 +110,7 @@ impl View for Json {
 
     fn failure(&self, failure: &Failure) {
         self.human.failure(failure);
-        say(&line(&document(
-            "error",
-            json!({
-                "exit_code": failure.exit.code(),
-                "message": failure.message,
-                "causes": failure.causes,
-                "next": failure.next,
-            }),
-        )));
+        say(&line(&failed(failure)));
     }
 
     fn note(&self, text: &str) {
@@ -82,42 +122,29 @@ impl View for Json {
     }
 
     fn valid(&self, valid: &Valid, told: &Told) {
-        let mut body = diagnostic::body(told);
-        body.insert("valid".to_owned(), json!(true));
-        body.insert("counts".to_owned(), json!(valid));
-        say(&pretty(&document("diagnostics", body)));
+        let body = diagnostic::valid(valid, told);
+        say(&pretty(&versioned(DIAGNOSTICS, "diagnostics", body)));
     }
 
     fn plan(&self, shown: &PlanShown<'_>) {
-        say(&pretty(&document(
-            "plan",
-            plan::body(shown.plan, shown.told),
-        )));
+        say(&pretty(&versioned(PLAN, "plan", plan::plan(shown))));
     }
 
     fn proposal(&self, shown: &PlanShown<'_>) {
-        let body = plan::body(shown.plan, shown.told);
-        say(&line(
-            &json!({ "type": "plan", "plan": document("plan", body) }),
-        ));
+        let plan = versioned(PLAN, "plan", plan::plan(shown));
+        say(&line(&events::proposal(plan)));
     }
 
     fn drift(&self, shown: &PlanShown<'_>) {
-        say(&pretty(&document(
-            "drift",
-            plan::drift_body(shown.plan, shown.told),
-        )));
+        say(&pretty(&versioned(DRIFT, "drift", drift::report(shown))));
     }
 
     fn graph(&self, topology: &Topology, _drawing: Drawing) {
-        say(&pretty(&document("graph", topology)));
+        say(&pretty(&versioned(GRAPH, "graph", graph::graph(topology))));
     }
 
     fn map(&self, rows: &[MapRow], _told: &Told) {
-        say(&pretty(&document(
-            "map",
-            json!({ "rules": plan::map_rows(rows) }),
-        )));
+        say(&pretty(&versioned(MAP, "map", map::map(rows))));
     }
 
     fn trace(&self, shown: &TraceShown<'_>) {
@@ -147,7 +174,7 @@ impl View for Json {
     }
 
     fn applying(&self, plan: &Plan) -> Box<dyn Applying> {
-        apply::follow(plan)
+        events::follow(plan)
     }
 
     fn lab_status(&self, status: &LabStatus) {
@@ -171,8 +198,8 @@ impl View for Json {
 }
 
 /// The document of `refused`.
-pub(crate) fn diagnostics(told: &Told) -> Value {
-    document("diagnostics", diagnostic::body(told))
+pub(crate) fn diagnostics(told: &Told) -> impl Serialize {
+    versioned(DIAGNOSTICS, "diagnostics", diagnostic::refused(told))
 }
 
 #[cfg(test)]

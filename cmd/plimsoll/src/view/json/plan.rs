@@ -1,235 +1,540 @@
-//! The plan, drift and the map with names of their own, so that core may change without breaking those who read them.
+//! The plan with names of its own, so that core may change without breaking those who read it.
 
-use super::diagnostic;
-use crate::view::shown::Told;
-use crate::view::words;
-use plimsoll_core::model::guest::EntryState;
-use plimsoll_core::model::item::FieldDiff;
-use plimsoll_core::plan::{
-    Action, Change, Drift, DriftKind, Effect, Finding, MapRow, Mode, Plan, Step, StepAction,
-    Traffic,
-};
-use serde_json::{Map, Value, json};
+use super::diagnostic::{self, Diagnostic, Place};
+use crate::view::PlanShown;
+use plimsoll_core::model::{self, Attr};
+use plimsoll_core::plan::{self, Action, Effect, Mode, StepAction};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
-pub(super) fn body(plan: &Plan, told: &Told) -> Map<String, Value> {
-    let tally = plan.tally();
-    let outputs: Map<String, Value> = plan
-        .outputs
+/// What would change, in which order, and what that does to traffic.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Plan {
+    /// When the world was read, RFC 3339.
+    created: String,
+    deployment: String,
+    mode: PlanMode,
+    /// Made against the local lab.
+    lab: bool,
+    /// Everything was read.
+    complete: bool,
+    /// `plimsoll apply` takes it.
+    applyable: bool,
+    /// Why it may not be applied, or what could not be read.
+    blocked: Vec<String>,
+    has_changes: bool,
+    counts: Counts,
+    reads: Reads,
+    changes: Vec<Change>,
+    /// What is sent, in an order that serves; a step waits for those in `after`.
+    steps: Vec<Step>,
+    traffic: Vec<Traffic>,
+    drift: Vec<Drift>,
+    findings: Vec<Finding>,
+    /// The configuration's outputs by name.
+    outputs: BTreeMap<String, serde_json::Value>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PlanMode {
+    Apply,
+    Destroy,
+}
+
+/// How many of what: load balancers, public IPs and what they hold. Guests are counted apart.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Counts {
+    add: usize,
+    change: usize,
+    replace: usize,
+    destroy: usize,
+    adopt: usize,
+    forget: usize,
+    /// Machines in which something changes.
+    guests: usize,
+    azure_writes: usize,
+    /// Destinations whose traffic ends or changes.
+    interrupts: usize,
+}
+
+/// How much was read to make the plan.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Reads {
+    load_balancers: usize,
+    public_ips: usize,
+    network_interfaces: usize,
+    guests: usize,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ActionWord {
+    NoOp,
+    Create,
+    Update,
+    Replace,
+    Delete,
+    /// It exists and is ours from now on.
+    Adopt,
+    /// It is no longer looked after.
+    Forget,
+}
+
+/// One resource of the configuration or of the state.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Change {
+    /// `load_balancer.web`, `guest.vm["a"]`
+    address: String,
+    r#type: &'static str,
+    action: ActionWord,
+    /// For people: `Standard · rg-web · westeurope`.
+    about: String,
+    /// Where it stands in the configuration.
+    place: Option<Place>,
+    fields: Vec<Field>,
+    /// Parts of a load balancer.
+    items: Vec<Item>,
+    /// What a guest holds.
+    entries: Vec<Entry>,
+    memberships: Vec<Membership>,
+    /// Parts that are neither in the configuration nor in the state: kept.
+    foreign: Vec<Foreign>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Field {
+    name: String,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Value {
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    List(Vec<String>),
+    Map(BTreeMap<String, String>),
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Item {
+    r#type: &'static str,
+    name: String,
+    action: ActionWord,
+    about: String,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Entry {
+    /// What it is: `address 65.52.0.1`, `firewall tcp port 80 to 65.52.0.1`.
+    entry: String,
+    action: ActionWord,
+    /// For people: `on lo`.
+    how: String,
+    /// The rules it is for.
+    rules: Vec<String>,
+    before: EntryState,
+    after: EntryState,
+}
+
+/// Running now and surviving a reboot are two facts.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct EntryState {
+    now: bool,
+    after_reboot: bool,
+    /// Who claims it.
+    claims: Vec<Claim>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Claim {
+    deployment: String,
+    lineage: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Membership {
+    /// An id of Azure Resource Manager.
+    network_interface: String,
+    ip_configuration: String,
+    /// An id of Azure Resource Manager.
+    backend_pool: String,
+    action: ActionWord,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Foreign {
+    r#type: &'static str,
+    name: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Step {
+    step: u32,
+    phase: PhaseWord,
+    address: String,
+    does: Does,
+    title: String,
+    after: Vec<After>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PhaseWord {
+    Expand,
+    Switch,
+    Contract,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Does {
+    PutPublicIp,
+    DeletePublicIp,
+    PutLoadBalancer,
+    DeleteLoadBalancer,
+    PutNetworkInterface,
+    GuestScript,
+    Drain,
+    Record,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct After {
+    step: u32,
+    why: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Traffic {
+    /// An address, or `known after apply: ` and the id of what will have it.
+    destination: String,
+    /// `null` is every port.
+    port: Option<u16>,
+    protocol: &'static str,
+    load_balancer: String,
+    rule: String,
+    members: usize,
+    effect: EffectWord,
+    /// The step after which it happens.
+    after_step: Option<u32>,
+    /// Of the members, those that are ready when traffic begins.
+    ready_members: Option<usize>,
+    /// What changes.
+    what: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EffectWord {
+    NotInterrupted,
+    Begins,
+    Ends,
+    Changes,
+}
+
+/// Observed differs from what was last applied.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Drift {
+    /// The same drift has the same id in every run.
+    id: String,
+    address: String,
+    severity: SeverityWord,
+    kind: DriftKind,
+    what: String,
+    /// What it does to traffic, a sentence for each rule.
+    impact: Vec<String>,
+    cause: String,
+    place: Option<Place>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DriftKind {
+    Changed,
+    WouldNotSurviveReboot,
+    NotYetApplied,
+    NeverRecorded,
+}
+
+/// A check's result.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Finding {
+    /// The same finding has the same id in every run.
+    id: String,
+    /// `plimsoll explain CODE` says more.
+    code: String,
+    severity: SeverityWord,
+    address: Option<String>,
+    what: String,
+    notes: Vec<String>,
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SeverityWord {
+    Error,
+    Warning,
+    Advice,
+}
+
+pub(super) fn plan(shown: &PlanShown<'_>) -> Plan {
+    let plan = shown.plan;
+    let summary = plan.summary();
+    let tally = &summary.tally;
+    Plan {
+        created: plan.created.clone(),
+        deployment: plan.deployment.clone(),
+        mode: match plan.mode {
+            Mode::Apply => PlanMode::Apply,
+            Mode::Destroy => PlanMode::Destroy,
+        },
+        lab: plan.lab,
+        complete: plan.complete,
+        applyable: plan.applyable,
+        blocked: plan.blocked.clone(),
+        has_changes: plan.has_changes(),
+        counts: Counts {
+            add: tally.of(Action::Create),
+            change: tally.of(Action::Update),
+            replace: tally.of(Action::Replace),
+            destroy: tally.of(Action::Delete),
+            adopt: tally.of(Action::Adopt),
+            forget: tally.of(Action::Forget),
+            guests: tally.guests,
+            azure_writes: tally.writes,
+            interrupts: summary.interruptions.len(),
+        },
+        reads: Reads {
+            load_balancers: plan.reads.load_balancers,
+            public_ips: plan.reads.public_ips,
+            network_interfaces: plan.reads.network_interfaces,
+            guests: plan.reads.guests,
+        },
+        changes: plan.changes.iter().map(|c| change(c, shown)).collect(),
+        steps: plan.steps.iter().map(step).collect(),
+        traffic: plan.traffic.iter().map(traffic).collect(),
+        drift: plan.drift.iter().map(|d| drift(d, shown)).collect(),
+        findings: plan.findings.iter().map(|f| finding(f, shown)).collect(),
+        outputs: plan
+            .outputs
+            .iter()
+            .map(|o| (o.name.clone(), o.value.clone()))
+            .collect(),
+        diagnostics: diagnostic::list(shown.told),
+    }
+}
+
+fn action(action: Action) -> ActionWord {
+    match action {
+        Action::NoOp => ActionWord::NoOp,
+        Action::Create => ActionWord::Create,
+        Action::Update => ActionWord::Update,
+        Action::Replace => ActionWord::Replace,
+        Action::Delete => ActionWord::Delete,
+        Action::Adopt => ActionWord::Adopt,
+        Action::Forget => ActionWord::Forget,
+    }
+}
+
+pub(super) fn severity(severity: model::Severity) -> SeverityWord {
+    match severity {
+        model::Severity::Error => SeverityWord::Error,
+        model::Severity::Warning => SeverityWord::Warning,
+        model::Severity::Advice => SeverityWord::Advice,
+    }
+}
+
+fn value(value: &Attr) -> Value {
+    match value {
+        Attr::Bool(value) => Value::Bool(*value),
+        Attr::Int(value) => Value::Int(*value),
+        Attr::Text(value) => Value::Text(value.clone()),
+        Attr::List(value) => Value::List(value.clone()),
+        Attr::Map(value) => Value::Map(value.clone()),
+    }
+}
+
+fn fields(fields: &[model::FieldDiff]) -> Vec<Field> {
+    fields
         .iter()
-        .map(|o| (o.name.clone(), o.value.clone()))
-        .collect();
-    let body = json!({
-        "created": plan.created,
-        "deployment": plan.deployment,
-        "mode": match plan.mode { Mode::Apply => "apply", Mode::Destroy => "destroy" },
-        "lab": plan.lab,
-        "complete": plan.complete,
-        "applyable": plan.applyable,
-        "blocked": plan.blocked,
-        "has_changes": plan.has_changes(),
-        "counts": {
-            "add": tally.of(Action::Create),
-            "change": tally.of(Action::Update),
-            "replace": tally.of(Action::Replace),
-            "destroy": tally.of(Action::Delete),
-            "adopt": tally.of(Action::Adopt),
-            "forget": tally.of(Action::Forget),
-            "guests": tally.guests,
-            "azure_writes": tally.writes,
-        },
-        "reads": {
-            "load_balancers": plan.reads.load_balancers,
-            "public_ips": plan.reads.public_ips,
-            "network_interfaces": plan.reads.network_interfaces,
-            "guests": plan.reads.guests,
-        },
-        "changes": plan.changes.iter().map(change).collect::<Vec<_>>(),
-        "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
-        "traffic": plan.traffic.iter().map(traffic).collect::<Vec<_>>(),
-        "drift": plan.drift.iter().map(drift).collect::<Vec<_>>(),
-        "findings": plan.findings.iter().map(finding).collect::<Vec<_>>(),
-        "outputs": outputs,
-        "diagnostics": diagnostic::list(told),
-    });
-    object(body)
-}
-
-pub(super) fn drift_body(plan: &Plan, told: &Told) -> Map<String, Value> {
-    object(json!({
-        "created": plan.created,
-        "deployment": plan.deployment,
-        "lab": plan.lab,
-        "complete": plan.complete,
-        "drifted": !plan.drift.is_empty(),
-        "drift": plan.drift.iter().map(drift).collect::<Vec<_>>(),
-        "findings": plan.findings.iter().map(finding).collect::<Vec<_>>(),
-        "diagnostics": diagnostic::list(told),
-    }))
-}
-
-pub(super) fn map_rows(rows: &[MapRow]) -> Vec<Value> {
-    rows.iter()
-        .map(|row| {
-            let destinations: Vec<Value> = row
-                .destinations
-                .iter()
-                .map(|d| {
-                    json!({
-                        "address": d.address,
-                        "port": d.port,
-                        "same_address_as_frontend": d.same_address_as_frontend,
-                        "same_port_as_frontend": d.same_port_as_frontend,
-                        "guests": d.guests,
-                    })
-                })
-                .collect();
-            json!({
-                "load_balancer": row.load_balancer,
-                "rule": row.rule,
-                "frontend": row.frontend,
-                "frontend_address": row.frontend_address,
-                "protocol": row.protocol,
-                "port": row.port,
-                "floating_ip": row.floating_ip,
-                "destinations": destinations,
-                "guests": row.guests,
-            })
+        .map(|field| Field {
+            name: field.name.clone(),
+            before: field.before.as_ref().map(value),
+            after: field.after.as_ref().map(value),
         })
         .collect()
 }
 
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
+fn entry_state(state: &model::guest::EntryState) -> EntryState {
+    EntryState {
+        now: state.live,
+        after_reboot: state.survives,
+        claims: state
+            .claims
+            .iter()
+            .map(|claim| Claim {
+                deployment: claim.deployment.clone(),
+                lineage: claim.lineage.clone(),
+            })
+            .collect(),
     }
 }
 
-pub(super) fn action(action: Action) -> &'static str {
-    match action {
-        Action::NoOp => "no_op",
-        Action::Create => "create",
-        Action::Update => "update",
-        Action::Replace => "replace",
-        Action::Delete => "delete",
-        Action::Adopt => "adopt",
-        Action::Forget => "forget",
+fn change(change: &plan::Change, shown: &PlanShown<'_>) -> Change {
+    Change {
+        address: change.addr.to_string(),
+        r#type: change.addr.kind.word(),
+        action: action(change.action),
+        about: change.about.clone(),
+        place: shown.places.of(&change.addr, "").map(Place::from),
+        fields: fields(&change.fields),
+        items: change
+            .items
+            .iter()
+            .map(|item| Item {
+                r#type: item.kind.word(),
+                name: item.name.clone(),
+                action: action(item.action),
+                about: item.about.clone(),
+                fields: fields(&item.fields),
+            })
+            .collect(),
+        entries: change
+            .entries
+            .iter()
+            .map(|entry| Entry {
+                entry: entry.key.to_string(),
+                action: action(entry.action),
+                how: entry.how.clone(),
+                rules: entry.because.clone(),
+                before: entry_state(&entry.before),
+                after: entry_state(&entry.after),
+            })
+            .collect(),
+        memberships: change
+            .memberships
+            .iter()
+            .map(|membership| Membership {
+                network_interface: membership.interface.to_string(),
+                ip_configuration: membership.ip_configuration.clone(),
+                backend_pool: membership.pool.to_string(),
+                action: action(membership.action),
+            })
+            .collect(),
+        foreign: change
+            .foreign
+            .iter()
+            .map(|foreign| Foreign {
+                r#type: foreign.kind.word(),
+                name: foreign.name.clone(),
+            })
+            .collect(),
+        notes: change.notes.clone(),
     }
 }
 
-fn fields(fields: &[FieldDiff]) -> Vec<Value> {
-    fields
-        .iter()
-        .map(|f| json!({ "name": f.name, "before": f.before, "after": f.after }))
-        .collect()
+fn step(step: &plan::Step) -> Step {
+    Step {
+        step: step.id.0,
+        phase: match step.phase {
+            plan::Phase::Expand => PhaseWord::Expand,
+            plan::Phase::Switch => PhaseWord::Switch,
+            plan::Phase::Contract => PhaseWord::Contract,
+        },
+        address: step.addr.to_string(),
+        does: match &step.action {
+            StepAction::PutPublicIp { .. } => Does::PutPublicIp,
+            StepAction::DeletePublicIp { .. } => Does::DeletePublicIp,
+            StepAction::PutLoadBalancer { .. } => Does::PutLoadBalancer,
+            StepAction::DeleteLoadBalancer { .. } => Does::DeleteLoadBalancer,
+            StepAction::PutNetworkInterface { .. } => Does::PutNetworkInterface,
+            StepAction::Guest(_) => Does::GuestScript,
+            StepAction::Drain { .. } => Does::Drain,
+            StepAction::Record => Does::Record,
+        },
+        title: step.title.clone(),
+        after: step
+            .after
+            .iter()
+            .map(|edge| After {
+                step: edge.step.0,
+                why: edge.why.clone(),
+            })
+            .collect(),
+    }
 }
 
-fn entry_state(state: &EntryState) -> Value {
-    json!({ "now": state.live, "after_reboot": state.survives, "claims": state.claims })
-}
-
-fn change(change: &Change) -> Value {
-    json!({
-        "address": change.addr,
-        "type": change.addr.kind.word(),
-        "action": action(change.action),
-        "about": change.about,
-        "fields": fields(&change.fields),
-        "items": change.items.iter().map(|i| json!({
-            "type": i.kind.word(),
-            "name": i.name,
-            "action": action(i.action),
-            "about": i.about,
-            "fields": fields(&i.fields),
-        })).collect::<Vec<_>>(),
-        "entries": change.entries.iter().map(|e| json!({
-            "entry": e.key,
-            "action": action(e.action),
-            "how": e.how,
-            "rules": e.because,
-            "before": entry_state(&e.before),
-            "after": entry_state(&e.after),
-        })).collect::<Vec<_>>(),
-        "memberships": change.memberships.iter().map(|m| json!({
-            "network_interface": m.interface,
-            "ip_configuration": m.ip_configuration,
-            "backend_pool": m.pool,
-            "action": action(m.action),
-        })).collect::<Vec<_>>(),
-        "foreign": change.foreign.iter().map(|f| json!({
-            "type": f.kind.word(),
-            "name": f.name,
-        })).collect::<Vec<_>>(),
-        "notes": change.notes,
-    })
-}
-
-fn step(step: &Step) -> Value {
-    let does = match &step.action {
-        StepAction::PutPublicIp { .. } => "put_public_ip",
-        StepAction::DeletePublicIp { .. } => "delete_public_ip",
-        StepAction::PutLoadBalancer { .. } => "put_load_balancer",
-        StepAction::DeleteLoadBalancer { .. } => "delete_load_balancer",
-        StepAction::PutNetworkInterface { .. } => "put_network_interface",
-        StepAction::Guest(_) => "guest_script",
-        StepAction::Drain { .. } => "drain",
-        StepAction::Record => "record",
+fn traffic(flow: &plan::Traffic) -> Traffic {
+    let (effect, after_step, ready_members, what) = match &flow.effect {
+        Effect::NotInterrupted => (EffectWord::NotInterrupted, None, None, None),
+        Effect::Begins { after, ready } => (EffectWord::Begins, Some(after.0), Some(*ready), None),
+        Effect::Ends { after } => (EffectWord::Ends, Some(after.0), None, None),
+        Effect::Changes { after, what } => {
+            (EffectWord::Changes, Some(after.0), None, Some(what.clone()))
+        }
     };
-    json!({
-        "step": step.id,
-        "phase": words::phase(step.phase),
-        "address": step.addr,
-        "does": does,
-        "title": step.title,
-        "after": step.after.iter().map(|e| json!({ "step": e.step, "why": e.why })).collect::<Vec<_>>(),
-    })
+    Traffic {
+        destination: text(&flow.destination),
+        port: flow.port,
+        protocol: flow.protocol.word(),
+        load_balancer: flow.load_balancer.to_string(),
+        rule: flow.rule.clone(),
+        members: flow.members,
+        effect,
+        after_step,
+        ready_members,
+        what,
+    }
 }
 
-fn traffic(flow: &Traffic) -> Value {
-    let (effect, after, ready, what) = match &flow.effect {
-        Effect::NotInterrupted => ("not_interrupted", None, None, None),
-        Effect::Begins { after, ready } => ("begins", Some(after), Some(ready), None),
-        Effect::Ends { after } => ("ends", Some(after), None, None),
-        Effect::Changes { after, what } => ("changes", Some(after), None, Some(what)),
-    };
-    json!({
-        "destination": flow.destination,
-        "port": flow.port,
-        "protocol": flow.protocol,
-        "load_balancer": flow.load_balancer,
-        "rule": flow.rule,
-        "members": flow.members,
-        "effect": effect,
-        "after_step": after,
-        "ready_members": ready,
-        "what": what,
-    })
+/// As core writes it into its own files.
+pub(super) fn text(place: &model::Where) -> String {
+    match serde_json::to_value(place) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(_) | Err(_) => place.to_string(),
+    }
 }
 
-fn drift(drift: &Drift) -> Value {
-    let kind = match drift.kind {
-        DriftKind::Changed => "changed",
-        DriftKind::WouldNotSurviveReboot => "would_not_survive_reboot",
-        DriftKind::NotYetApplied => "not_yet_applied",
-        DriftKind::NeverRecorded => "never_recorded",
-    };
-    json!({
-        "id": drift.id,
-        "address": drift.addr,
-        "severity": words::severity(drift.severity),
-        "kind": kind,
-        "what": drift.what,
-        "impact": drift.impact,
-        "cause": drift.cause,
-    })
+pub(super) fn drift(drift: &plan::Drift, shown: &PlanShown<'_>) -> Drift {
+    Drift {
+        id: drift.id.clone(),
+        address: drift.addr.to_string(),
+        severity: severity(drift.severity),
+        kind: match drift.kind {
+            plan::DriftKind::Changed => DriftKind::Changed,
+            plan::DriftKind::WouldNotSurviveReboot => DriftKind::WouldNotSurviveReboot,
+            plan::DriftKind::NotYetApplied => DriftKind::NotYetApplied,
+            plan::DriftKind::NeverRecorded => DriftKind::NeverRecorded,
+        },
+        what: drift.what.clone(),
+        impact: drift.impact.clone(),
+        cause: drift.cause.clone(),
+        place: shown.places.of(&drift.addr, &drift.what).map(Place::from),
+    }
 }
 
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "code": finding.code,
-        "severity": words::severity(finding.severity),
-        "address": finding.addr,
-        "what": finding.what,
-        "notes": finding.notes,
-    })
+pub(super) fn finding(finding: &plan::Finding, shown: &PlanShown<'_>) -> Finding {
+    Finding {
+        id: finding.id(),
+        code: finding.code.clone(),
+        severity: severity(finding.severity),
+        address: finding.addr.as_ref().map(ToString::to_string),
+        what: finding.what.clone(),
+        notes: finding.notes.clone(),
+        place: finding
+            .addr
+            .as_ref()
+            .and_then(|addr| shown.places.of(addr, &finding.what))
+            .map(Place::from),
+    }
 }

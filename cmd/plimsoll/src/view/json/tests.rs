@@ -1,28 +1,57 @@
-use super::{apply, document, line, plan, pretty};
+use super::{DIAGNOSTICS, DRIFT, GRAPH, MAP, PLAN, pretty, schema, versioned};
+use super::{Described, Document, diagnostic, drift, events, failed, graph, line, map, plan};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::view::golden::assert_golden;
 use crate::view::sample;
-use serde_json::json;
+use crate::view::shown::{Ending, PlanShown, Told, Valid};
+use plimsoll_core::model::{Diagnostic, Span};
+use plimsoll_core::plan::Plan;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn with<T>(plan: &Plan, then: impl Fn(&PlanShown<'_>) -> T) -> T {
+    let told = told();
+    then(&PlanShown {
+        plan,
+        told: &told,
+        took: None,
+        next: &[],
+        places: sample::NOWHERE,
+    })
+}
+
+/// One diagnostic in which every field says something.
+fn told() -> Told {
+    let file: Arc<str> = "web.plim.hcl".into();
+    let span = Span::new(Arc::clone(&file), 2..3);
+    let one = Diagnostic::warning("PL0999", "something is odd")
+        .at(span.clone(), "here")
+        .note("Azure says so.")
+        .patch("write b", span, "b");
+    Told {
+        diagnostics: vec![one],
+        texts: BTreeMap::from([(file, "a\nb\n".into())]),
+        directory: PathBuf::new(),
+    }
+}
+
+fn plan_document(plan_: &Plan) -> Document<plan::Plan> {
+    versioned(PLAN, "plan", with(plan_, |shown| plan::plan(shown)))
+}
 
 #[test]
 fn the_documents() {
-    let told = sample::told();
-    assert_golden(
-        "plan.json",
-        &pretty(&document("plan", plan::body(&sample::plan(), &told))),
-    );
-    assert_golden(
-        "drift.json",
-        &pretty(&document(
-            "drift",
-            plan::drift_body(&sample::drifted(), &told),
-        )),
-    );
+    assert_golden("plan.json", &pretty(&plan_document(&sample::plan())));
+    let drifted = with(&sample::drifted(), drift::report);
+    assert_golden("drift.json", &pretty(&versioned(DRIFT, "drift", drifted)));
     assert_golden(
         "map.json",
-        &pretty(&document(
-            "map",
-            json!({ "rules": plan::map_rows(&sample::map()) }),
-        )),
+        &pretty(&versioned(MAP, "map", map::map(&sample::map()))),
     );
 }
 
@@ -30,8 +59,227 @@ fn the_documents() {
 fn the_stream_has_one_object_a_line() {
     let text: String = sample::events()
         .iter()
-        .map(|e| line(&apply::event("2026-11-22T12:00:01Z", e)))
+        .zip(0..)
+        .map(|(e, number)| {
+            let event = events::event("2026-11-22T12:00:01Z", e);
+            line(&events::numbered(number, event))
+        })
         .collect();
     assert_eq!(text.lines().count(), sample::events().len());
     assert_golden("apply.ndjson", &text);
+}
+
+#[test]
+fn what_a_log_could_act_upon_is_written_otherwise_and_says_the_same() {
+    let text = pretty(&plan_document(&sample::hostile()));
+    assert!(!text.contains("##"));
+    let back: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(back["findings"][0]["what"], sample::HOSTILE);
+}
+
+/// Documents that together use every field.
+fn examples(of: Described) -> Vec<Value> {
+    fn value(document: impl Serialize) -> Value {
+        serde_json::to_value(document).unwrap()
+    }
+    let plans = || {
+        [
+            sample::plan(),
+            sample::drifted(),
+            sample::creation(),
+            sample::hostile(),
+        ]
+    };
+    match of {
+        Described::Plan => plans().iter().map(|p| value(plan_document(p))).collect(),
+        Described::Drift => plans()
+            .iter()
+            .map(|p| value(versioned(DRIFT, "drift", with(p, drift::report))))
+            .collect(),
+        Described::Events => {
+            let stale = [("load_balancer.web".to_owned(), vec!["moved".to_owned()])];
+            let ending = Ending {
+                done: 1,
+                failed: 1,
+                skipped: 1,
+                total: 3,
+                state_lost: Some("disk full"),
+                stale: &stale,
+                interrupted: false,
+                took: Duration::from_secs(1),
+                exit: Exit::Partial,
+                again: "plimsoll apply",
+                replan: "",
+                next: &[],
+            };
+            let mut all: Vec<events::Event> = sample::events()
+                .iter()
+                .map(|e| events::event("2026-11-22T12:00:01Z", e))
+                .collect();
+            all.push(events::beginning(&sample::plan()));
+            all.push(events::Event::Stopping);
+            all.push(events::outcome(&ending));
+            let numbered = all
+                .into_iter()
+                .zip(0..)
+                .map(|(e, n)| events::numbered(n, e));
+            let mut lines: Vec<Value> = numbered.map(value).collect();
+            lines.push(value(events::proposal(plan_document(&sample::plan()))));
+            lines
+        }
+        Described::Diagnostics => {
+            let valid = Valid {
+                files: 1,
+                public_ips: 2,
+                load_balancers: 1,
+                rules: 2,
+                guests: 2,
+            };
+            vec![
+                value(versioned(
+                    DIAGNOSTICS,
+                    "diagnostics",
+                    diagnostic::refused(&told()),
+                )),
+                value(versioned(
+                    DIAGNOSTICS,
+                    "diagnostics",
+                    diagnostic::valid(&valid, &told()),
+                )),
+            ]
+        }
+        Described::Map => vec![value(versioned(MAP, "map", map::map(&sample::map())))],
+        Described::Graph => vec![
+            value(versioned(
+                GRAPH,
+                "graph",
+                graph::graph(&sample::plan().topology),
+            )),
+            value(versioned(
+                GRAPH,
+                "graph",
+                graph::graph(&sample::drifted().topology),
+            )),
+        ],
+        Described::Error => {
+            let cause = std::io::Error::other("no such file");
+            vec![value(failed(
+                &Failure::new("cannot read x").because(&cause).next("Try y."),
+            ))]
+        }
+    }
+}
+
+/// Every way to take one field away, or to put something of another type in its place.
+fn spoiled(document: &Value) -> Vec<(String, Value)> {
+    fn go(at: &Value, path: &str, out: &mut Vec<(String, Value)>) {
+        match at {
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    // What users put into outputs and attributes of maps is theirs.
+                    let free = path.ends_with("/outputs");
+                    let here = format!("{path}/{name}");
+                    if !free {
+                        out.push((here.clone(), Value::Null));
+                    }
+                    if name != "outputs" {
+                        go(inner, &here, out);
+                    }
+                }
+            }
+            Value::Array(list) => {
+                // One element speaks for its likes; the schema is the same for all.
+                for (index, inner) in list.iter().enumerate().take(2) {
+                    go(inner, &format!("{path}/{index}"), out);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut places = Vec::new();
+    go(document, "", &mut places);
+    let mut all = Vec::new();
+    for (path, _) in places {
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        let mut without = document.clone();
+        let object = without
+            .pointer_mut(parent)
+            .unwrap()
+            .as_object_mut()
+            .unwrap();
+        object.shift_remove(name);
+        all.push((format!("{path} removed"), without));
+        let mut other = document.clone();
+        // Of no type that any field has: a list of lists of numbers.
+        *other.pointer_mut(&path).unwrap() = json!([[1.5]]);
+        all.push((format!("{path} of another type"), other));
+    }
+    all
+}
+
+#[test]
+fn documents_match_their_schemas_and_spoiled_ones_do_not() {
+    for of in Described::ALL {
+        let validator = jsonschema::validator_for(&schema(of)).unwrap();
+        let mut spoiled_ones = 0;
+        for document in examples(of) {
+            let wrong: Vec<String> = validator
+                .iter_errors(&document)
+                .map(|e| format!("{}: {e}", e.instance_path))
+                .collect();
+            assert!(wrong.is_empty(), "{of:?}: {wrong:?}\n{document:#}");
+            for (what, spoiled) in spoiled(&document) {
+                spoiled_ones += 1;
+                assert!(
+                    !validator.is_valid(&spoiled),
+                    "{of:?}: {what} is not noticed"
+                );
+            }
+        }
+        assert!(spoiled_ones > 7, "{of:?}: {spoiled_ones}");
+    }
+}
+
+/// The prose may change without a new version; what a program relies on may not.
+fn without_prose(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(name, value)| !(*name == "description" && value.is_string()))
+            .map(|(name, value)| (name.clone(), without_prose(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(list) => list.iter().map(without_prose).collect(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn a_format_does_not_change_without_a_new_version() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/schemas");
+    for of in Described::ALL {
+        let path = folder.join(format!("{}-{}.json", of.word(), of.version()));
+        let now = schema(of);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            assert!(
+                std::env::var_os("PLIMSOLL_BLESS").is_some(),
+                "{} is missing: a new version is published with PLIMSOLL_BLESS=1",
+                path.display()
+            );
+            std::fs::write(&path, pretty(&now)).unwrap();
+            continue;
+        };
+        let published: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            without_prose(&published),
+            without_prose(&now),
+            "{} changed, and its version is still {}: raise it in view/json/mod.rs (only a version that was never \
+             released may be taken back, by removing its file)",
+            of.word(),
+            of.version()
+        );
+        if std::env::var_os("PLIMSOLL_BLESS").is_some() {
+            std::fs::write(&path, pretty(&now)).unwrap();
+        }
+    }
 }
