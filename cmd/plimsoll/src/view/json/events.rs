@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Line {
-    Plan(PlanLine),
+    Plan(Box<PlanLine>),
     Event(Box<Numbered>),
 }
 
@@ -137,10 +137,10 @@ struct Stream {
 }
 
 pub(super) fn proposal(plan: Document<PlanBody>) -> Line {
-    Line::Plan(PlanLine {
+    Line::Plan(Box::new(PlanLine {
         r#type: PlanType::Plan,
         plan,
-    })
+    }))
 }
 
 pub(super) fn follow(plan: &Plan) -> Box<dyn Applying> {

@@ -1,6 +1,7 @@
 //! The way of the packets, for those who draw it themselves.
 
 use super::plan::{SeverityWord, severity, text};
+use plimsoll_core::model::Protocol;
 use plimsoll_core::plan::{self, Mark};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -125,7 +126,7 @@ pub(super) fn graph(topology: &plan::Topology) -> Graph {
                 name: node.name.clone(),
                 frontend: node.frontend,
                 pools: node.pools.clone(),
-                protocol: node.protocol.map(|p| p.word()),
+                protocol: node.protocol.map(Protocol::word),
                 port: node.port,
                 backend_port: node.backend_port,
                 floating_ip: node.floating_ip,

@@ -41,7 +41,7 @@ fn told() -> Told {
 }
 
 fn plan_document(plan_: &Plan) -> Document<plan::Plan> {
-    versioned(PLAN, "plan", with(plan_, |shown| plan::plan(shown)))
+    versioned(PLAN, "plan", with(plan_, plan::plan))
 }
 
 #[test]
