@@ -7,6 +7,7 @@
 
 mod fuzz;
 mod layers;
+mod npm;
 mod oracle;
 mod python;
 mod recordings;

@@ -122,6 +122,21 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         purpose: "guests whose user is not root",
     },
     Tool {
+        program: "chromium",
+        package: "chromium",
+        purpose: "reports are looked at in a browser",
+    },
+    Tool {
+        program: "node",
+        package: "nodejs",
+        purpose: "drives the browser",
+    },
+    Tool {
+        program: "npm",
+        package: "npm",
+        purpose: "installs what drives the browser",
+    },
+    Tool {
         program: "shellcheck",
         package: "shellcheck",
         purpose: "the scripts that run in guests",

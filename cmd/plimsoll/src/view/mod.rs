@@ -29,6 +29,10 @@ pub(crate) use shown::{
 pub(crate) use words::tame;
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod sample;

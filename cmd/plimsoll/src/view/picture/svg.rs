@@ -2,6 +2,7 @@
 
 use super::{Column, Node, Picture, Tone};
 use crate::view::html::escaped;
+use crate::view::tame;
 use console::measure_text_width;
 use std::fmt::Write as _;
 
@@ -29,6 +30,8 @@ struct Placed<'a> {
 fn wrapped(text: &str, letters: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
+    // Measured as it will be drawn.
+    let text = tame(text);
     for word in text.split_inclusive([' ', '/', '-', '_']) {
         if !line.is_empty()
             && measure_text_width(&line) + measure_text_width(word.trim_end()) > letters
