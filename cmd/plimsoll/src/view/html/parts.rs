@@ -12,7 +12,7 @@ use plimsoll_core::plan::{
 use std::fmt::Write as _;
 
 /// A page with more of one kind than this is not read but searched, and the JSON is better for that.
-const MOST: usize = 200;
+const MOST: usize = 100;
 const ROOM: Room = Room {
     moment: Moment::Planned,
     rules: 40,
