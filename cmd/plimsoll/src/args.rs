@@ -356,7 +356,7 @@ The lab answers in each guest on every port that a rule or a probe names. To try
         #[arg(long)]
         undo: bool,
     },
-    /// Send what a guest sends to a prefix through a frontend, as a user-defined route does
+    /// Lead what a guest sends to a prefix through a frontend, by a user-defined route
     #[command(after_help = "\
 Example, with an HA-ports rule on the frontend 10.0.0.200:
   plimsoll lab route spoke1 203.0.113.0/24 10.0.0.200")]
