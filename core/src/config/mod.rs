@@ -19,6 +19,7 @@ mod named;
 mod pointed;
 mod refactor;
 mod resources;
+pub mod scaffold;
 mod settings;
 mod sources;
 mod variables;

@@ -9,6 +9,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod import;
+mod init;
 mod lab;
 mod map;
 mod plan;
@@ -27,6 +28,7 @@ use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Init(arguments) => init::run(context, &arguments).await,
         Command::Validate => validate::run(context),
         Command::Plan(arguments) => plan::run(context, &arguments).await,
         Command::Apply(arguments) => apply::run(context, &arguments).await,

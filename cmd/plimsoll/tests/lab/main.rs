@@ -11,6 +11,8 @@ mod changes;
 mod existing;
 /// Plan, apply, packets, drift, heal, reboot, destroy: as root and as an ordinary user.
 mod main_job;
+/// The README's picture, from a real run.
+mod picture;
 /// Bad input: a diagnostic with its place and help, exit 1, nothing written.
 mod refusals;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.

@@ -160,11 +160,8 @@ const MISTAKES: &[Mistake] = &[
     ),
     mistake(
         "network-appliance",
-        "PL0149",
-        &[(
-            "idle_timeout_in_minutes = 4",
-            "idle_timeout_in_minutes = 15",
-        )],
+        "PL0127",
+        &[("    guest_mode            = \"none\"\n", "")],
     ),
     mistake(
         "dual-stack",
@@ -174,7 +171,10 @@ const MISTAKES: &[Mistake] = &[
     mistake(
         "dual-stack",
         "PL0182",
-        &[("site.backend_pool.vms[\"v6\"]", "site.backend_pool.vms[\"v4\"]")],
+        &[(
+            "site.backend_pool.vms[\"v6\"]",
+            "site.backend_pool.vms[\"v4\"]",
+        )],
     ),
     mistake(
         "other-backend-port",
@@ -291,7 +291,10 @@ fn each_mistake_is_named() {
             .unwrap();
         let mut text = std::fs::read_to_string(&file).unwrap();
         for (from, to) in *edits {
-            assert!(text.contains(from), "{example} {code}: {from:?} is not in it");
+            assert!(
+                text.contains(from),
+                "{example} {code}: {from:?} is not in it"
+            );
             text = text.replace(from, to);
         }
         std::fs::write(&file, text).unwrap();
