@@ -5,6 +5,8 @@
     reason = "a test may stop at once, and says what it skips"
 )]
 
+/// A first configuration: asked for, or taken from what exists.
+mod begin;
 /// Ten changes in one PUT, a removal under load, a lost state.
 mod changes;
 /// Load balancers recorded from real Azure, with one rule of ours.

@@ -76,7 +76,7 @@ fn svg(screen: &str) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"A session of plimsoll in a terminal\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#16191d\"/>\n\
-         <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"14\" fill=\"#d7dce2\" style=\"white-space: pre\">\n"
+         <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"14\" fill=\"#d7dce2\">\n"
     );
     for (row, line) in rows.iter().enumerate() {
         let y = LINE * (row as f64 + 1.8);
@@ -107,7 +107,10 @@ fn svg(screen: &str) -> String {
                 writeln!(
                     out,
                     "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{length:.1}\"{style}>{}</text>",
-                    text.replace('&', "&amp;").replace('<', "&lt;")
+                    // Blanks that nobody folds.
+                    text.replace('&', "&amp;")
+                        .replace('<', "&lt;")
+                        .replace(' ', "\u{a0}")
                 )
                 .unwrap();
             }
