@@ -8,6 +8,10 @@ mod machine;
 mod pipeline;
 mod scripts;
 
-#[path = "../../../../core/tests/world/mod.rs"]
-#[expect(dead_code, reason = "its guests are those of the core's own tests")]
+#[path = "../../../../core/tests/apply/world/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "its guests are those of the core's own tests"
+)]
 mod world;
