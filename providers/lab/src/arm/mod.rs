@@ -44,6 +44,8 @@ mod write;
 mod write_group;
 mod write_part;
 
+mod kept;
+mod request_log;
 mod seed;
 mod store;
 
@@ -54,8 +56,10 @@ mod sign_in;
 pub use answer::answer;
 pub use catalog::Identity;
 pub use fault::FaultError;
+pub use kept::StoreError;
 pub use message::{ArmAnswer, ArmRequest, Delivery, Method};
+pub use request_log::{LogEntry, RequestClass};
 pub use run_command::{RunScript, ScriptOutcome, ScriptRequest, Shell};
 pub use server::{ServeError, ServeOptions, Served, serve};
-pub use store::{Clock, LogEntry, RequestClass, Store, StoreError};
+pub use store::{Clock, Store};
 pub use world::{Settings, World};

@@ -1,23 +1,19 @@
 //! The world in a file, shared between server, fabric and daemon.
 
-use std::fs;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use thiserror::Error;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::catalog::Identity;
 use super::fault::FaultError;
+use super::kept::{self, FILE, Kept, StoreError};
 use super::message::{ArmAnswer, ArmRequest};
 use super::refusal::Refusal;
+use super::request_log::{LogEntry, RequestLog};
 use super::resource_id::{ResourcePath, canonical};
 use super::run_command::{self, ScriptOutcome};
 use super::shown::{descend, show};
@@ -27,69 +23,12 @@ use super::{answer, operation, public_ip, resource_group, seed};
 /// Where time comes from; tests turn it by hand.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The file's format; a newer one is refused.
-const FORMAT: u32 = 1;
-const FILE: &str = "arm.json";
-/// The request log forgets its oldest entries beyond this.
-const LOG_LIMIT: usize = 200_000;
 /// Every api-version is older: documents are shown whole.
 const NEWEST: &str = "9999-12-31";
 
-/// Why the emulator's file could not be used.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    #[error("cannot {what} {path}: check that the folder exists and is yours", path = path.display())]
-    File {
-        what: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
-    #[error("{path} is damaged: move it away, or run `plimsoll lab reset`", path = path.display())]
-    Damaged {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
-    #[error("{path} has format {format}, this version knows up to {FORMAT}: use the newer plimsoll, or run `plimsoll lab reset`", path = path.display())]
-    Newer { path: PathBuf, format: u32 },
-    #[error("cannot put this into the emulator: {0}")]
-    Document(String),
-}
-
-/// What kind of request it was, for counting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RequestClass {
-    /// A resource of Microsoft.Network.
-    Network,
-    /// A poll of an operation.
-    Operation,
-    Other,
-}
-
-/// One ARM request as it was answered.
-#[derive(Debug, Clone, Serialize)]
-pub struct LogEntry {
-    pub at: Timestamp,
-    pub method: String,
-    pub path: String,
-    pub query: String,
-    pub status: u16,
-    pub request_bytes: usize,
-    pub response_bytes: usize,
-    pub milliseconds: f64,
-    pub class: RequestClass,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    format: u32,
-    identity: Identity,
-    world: World,
-}
-
 struct Inner {
     kept: Mutex<Kept>,
-    log: Mutex<Vec<LogEntry>>,
+    log: Mutex<RequestLog>,
     revision: watch::Sender<u64>,
     clock: Clock,
     file: Option<PathBuf>,
@@ -124,17 +63,7 @@ impl Store {
     /// When the file cannot be read or is not ours.
     pub fn open_with(directory: &Path, clock: Clock) -> Result<Self, StoreError> {
         let file = directory.join(FILE);
-        let mut kept = match fs::read(&file) {
-            Ok(text) => parse(&file, &text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fresh(),
-            Err(source) => {
-                return Err(StoreError::File {
-                    what: "read",
-                    path: file,
-                    source,
-                });
-            }
-        };
+        let mut kept = Kept::read(&file)?.unwrap_or_else(Kept::fresh);
         run_command::interrupt_all(&mut kept.world, clock());
         let store = Self::new(kept, clock, Some(file));
         store.save(&store.lock())?;
@@ -144,14 +73,20 @@ impl Store {
     /// A store without a file, for tests.
     #[must_use]
     pub fn in_memory(clock: Clock) -> Self {
-        Self::new(fresh(), clock, None)
+        Self::new(Kept::fresh(), clock, None)
+    }
+
+    /// The same world once more, without a file and with a log of its own: tests branch off there.
+    #[must_use]
+    pub fn branch(&self, clock: Clock) -> Self {
+        Self::new(self.lock().clone(), clock, None)
     }
 
     fn new(kept: Kept, clock: Clock, file: Option<PathBuf>) -> Self {
         let revision = watch::Sender::new(kept.world.revision);
         let inner = Inner {
             kept: Mutex::new(kept),
-            log: Mutex::new(Vec::new()),
+            log: Mutex::default(),
             revision,
             clock,
             file,
@@ -169,29 +104,18 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn log(&self) -> MutexGuard<'_, RequestLog> {
+        self.inner
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn save(&self, kept: &Kept) -> Result<(), StoreError> {
-        let Some(file) = &self.inner.file else {
-            return Ok(());
-        };
-        let refused = |what| {
-            move |source| StoreError::File {
-                what,
-                path: file.clone(),
-                source,
-            }
-        };
-        let directory = file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory).map_err(refused("make the folder of"))?;
-        let mut temporary =
-            tempfile::NamedTempFile::new_in(directory).map_err(refused("write beside"))?;
-        let text = serde_json::to_vec(kept)
-            .map_err(io::Error::from)
-            .map_err(refused("encode"))?;
-        temporary.write_all(&text).map_err(refused("write"))?;
-        temporary
-            .persist(file)
-            .map_err(|error| refused("replace")(error.error))?;
-        Ok(())
+        match &self.inner.file {
+            Some(file) => kept.write(file),
+            None => Ok(()),
+        }
     }
 
     /// Changes the world, keeps it, and tells the watchers.
@@ -238,42 +162,9 @@ impl Store {
         }
         self.announce(&kept);
         drop(kept);
-        self.log(request, &answer, now, started.elapsed());
+        let entry = LogEntry::of(request, &answer, now, started.elapsed());
+        self.log().push(entry);
         answer
-    }
-
-    fn log(
-        &self,
-        request: &ArmRequest,
-        answer: &ArmAnswer,
-        at: Timestamp,
-        took: std::time::Duration,
-    ) {
-        let query: Vec<String> = request
-            .query
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let entry = LogEntry {
-            at,
-            method: request.method.to_string(),
-            path: request.path.clone(),
-            query: query.join("&"),
-            status: answer.status,
-            request_bytes: request.body.len(),
-            response_bytes: answer.text().len(),
-            milliseconds: took.as_secs_f64() * 1000.0,
-            class: class_of(&request.path),
-        };
-        let mut log = self
-            .inner
-            .log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if log.len() >= LOG_LIMIT {
-            log.drain(..LOG_LIMIT / 2);
-        }
-        log.push(entry);
     }
 
     /// The script of an operation is over.
@@ -365,19 +256,11 @@ impl Store {
     /// The requests so far, oldest first. They are kept in memory only.
     #[must_use]
     pub fn requests(&self) -> Vec<LogEntry> {
-        self.inner
-            .log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.log().entries()
     }
 
     pub fn clear_requests(&self) {
-        self.inner
-            .log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.log().clear();
     }
 
     /// Switches a fault on; `off` clears all.
@@ -409,7 +292,7 @@ impl Store {
         self.clear_requests();
         self.change(|world, _| {
             let revision = world.revision;
-            *world = World::new(random());
+            *world = World::new(kept::random());
             world.revision = revision + 1;
             Ok(())
         })
@@ -486,71 +369,5 @@ impl Store {
     /// Runs a closure on the world itself: for tests and tools beside the emulator.
     pub fn with_world<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.lock().world)
-    }
-}
-
-fn parse(file: &Path, text: &[u8]) -> Result<Kept, StoreError> {
-    let damaged = |source| StoreError::Damaged {
-        path: file.to_owned(),
-        source,
-    };
-    let value: Value = serde_json::from_slice(text).map_err(damaged)?;
-    let format = value
-        .get("format")
-        .and_then(Value::as_u64)
-        .and_then(|format| u32::try_from(format).ok());
-    if let Some(format) = format.filter(|format| *format > FORMAT) {
-        return Err(StoreError::Newer {
-            path: file.to_owned(),
-            format,
-        });
-    }
-    serde_json::from_value(value).map_err(damaged)
-}
-
-fn fresh() -> Kept {
-    Kept {
-        format: FORMAT,
-        identity: new_identity(),
-        world: World::new(random()),
-    }
-}
-
-fn random() -> u64 {
-    uuid::Uuid::new_v4().as_u64_pair().0
-}
-
-/// The token looks like a JWT, because some clients read its claims; only its whole text counts.
-fn new_identity() -> Identity {
-    let guid = || uuid::Uuid::new_v4().to_string();
-    let (tenant_id, client_id) = (guid(), guid());
-    let claims = json!({
-        "aud": "https://management.azure.com/", "iss": format!("https://sts.windows.net/{tenant_id}/"),
-        "iat": 1_700_000_000_u64, "nbf": 1_700_000_000_u64, "exp": 4_102_444_800_u64,
-        "appid": client_id, "oid": guid(), "tid": tenant_id, "ver": "1.0",
-    });
-    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let secret = URL_SAFE_NO_PAD.encode([guid(), guid()].concat());
-    let token = format!(
-        "{}.{}.{secret}",
-        encode(&json!({"typ": "JWT", "alg": "none"})),
-        encode(&claims)
-    );
-    Identity {
-        tenant_id,
-        subscription_id: guid(),
-        client_id,
-        token,
-    }
-}
-
-fn class_of(path: &str) -> RequestClass {
-    let lower = path.to_ascii_lowercase();
-    if lower.contains("/operations/") || lower.contains("/operationresults/") {
-        RequestClass::Operation
-    } else if lower.contains("/providers/microsoft.network/") {
-        RequestClass::Network
-    } else {
-        RequestClass::Other
     }
 }
