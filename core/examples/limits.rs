@@ -122,6 +122,7 @@ fn main() {
                 .into_iter()
                 .collect(),
             virtual_machine: None,
+            failed: false,
             rest: serde_json::Map::new(),
         };
         observed

@@ -28,6 +28,7 @@ fn public_ip(id: &ArmId, sku: &str) -> PublicIp {
         ]
         .into(),
         address: None,
+        failed: false,
         rest: serde_json::Map::new(),
     }
 }
@@ -54,6 +55,7 @@ fn interfaces(lb: &LoadBalancer) -> Vec<NetworkInterface> {
                         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm{count}"
                     ))
                 }),
+                failed: false,
                 rest: serde_json::Map::new(),
             });
             let configuration = nic.ip_configurations.entry(member.name().to_owned());

@@ -291,6 +291,7 @@ impl DesiredLoadBalancer {
         let mut after = observed
             .cloned()
             .unwrap_or_else(|| LoadBalancer::new(self.id.clone()));
+        after.failed = false;
         for (name, value) in &self.attributes {
             if observed.is_some() && self.lifecycle.ignore_changes.ignores(name) {
                 continue;

@@ -155,6 +155,17 @@ pub struct FieldDiff {
     pub after: Option<Attr>,
 }
 
+impl FieldDiff {
+    /// What Azure says of a change that did not come about: it is made once more.
+    pub fn failed_before() -> Self {
+        Self {
+            name: "provisioning_state".to_owned(),
+            before: Some(Attr::Text("Failed".to_owned())),
+            after: Some(Attr::Text("Succeeded".to_owned())),
+        }
+    }
+}
+
 /// What differs between two sets of attributes, defaults filled in on both sides.
 pub fn diff(table: &[Attribute], before: &Attributes, after: &Attributes) -> Vec<FieldDiff> {
     table

@@ -25,6 +25,9 @@ pub struct LoadBalancer {
     /// Per internal frontend with a dynamic address, the address that Azure chose. Read-only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dynamic_addresses: BTreeMap<String, IpAddr>,
+    /// Azure says that its last change did not come about: written again even where it reads as asked. Read-only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub rest: serde_json::Map<String, serde_json::Value>,
 }
@@ -38,6 +41,7 @@ impl LoadBalancer {
             members: BTreeMap::new(),
             nat_targets: BTreeMap::new(),
             dynamic_addresses: BTreeMap::new(),
+            failed: false,
             rest: serde_json::Map::new(),
         }
     }
@@ -170,6 +174,9 @@ pub struct PublicIp {
     /// What Azure allocated. Read-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+    /// Azure says that its last change did not come about: written again even where it reads as asked. Read-only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub rest: serde_json::Map<String, serde_json::Value>,
 }
@@ -193,6 +200,9 @@ pub struct NetworkInterface {
     /// The id of the virtual machine it is attached to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virtual_machine: Option<ArmId>,
+    /// Azure says that its last change did not come about: written again even where it reads as asked. Read-only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     /// The whole document as Azure sent it, less what is read-only, with the pools taken out of each ip configuration.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub rest: serde_json::Map<String, serde_json::Value>,

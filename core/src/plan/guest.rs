@@ -454,12 +454,15 @@ fn membership(
             .filter(|r| r.id == nic && r.ip_configuration.eq_ignore_ascii_case(&name))
             .flat_map(|r| r.backend_pools.iter().cloned())
             .collect();
-        let configuration = match observed.network_interfaces.get(&nic) {
-            Some(Observation::Present(found)) => found
-                .ip_configurations
-                .iter()
-                .find(|(n, _)| n.eq_ignore_ascii_case(&name))
-                .map(|(_, c)| c),
+        let (configuration, failed) = match observed.network_interfaces.get(&nic) {
+            Some(Observation::Present(found)) => {
+                let configuration = found
+                    .ip_configurations
+                    .iter()
+                    .find(|(n, _)| n.eq_ignore_ascii_case(&name))
+                    .map(|(_, c)| c);
+                (configuration, found.failed)
+            }
             Some(Observation::Unreadable { why }) => {
                 out.blocked.push(format!(
                     "network interface {} of {addr} could not be read: {why}",
@@ -503,7 +506,7 @@ fn membership(
                 .push(edit(pool, true));
         }
         for pool in ours.difference(&wanted) {
-            if now.contains(pool) && !is_read_only(pool) {
+            if (now.contains(pool) || failed) && !is_read_only(pool) {
                 out.leaves
                     .entry(nic.clone())
                     .or_default()
@@ -513,11 +516,14 @@ fn membership(
                 out.record.push(leave(addr, &nic, &name, pool));
             }
         }
-        for pool in wanted
-            .intersection(&now)
-            .filter(|p| !ours.contains(*p) && !is_read_only(p))
-        {
-            out.record.push(join(addr, &nic, &name, pool));
+        for pool in wanted.intersection(&now).filter(|p| !is_read_only(p)) {
+            // What failed is written again, even if it reads as asked: Azure did not bring it about.
+            if failed {
+                let joins = out.joins.entry(nic.clone()).or_default();
+                joins.push(edit(pool, true));
+            } else if !ours.contains(pool) {
+                out.record.push(join(addr, &nic, &name, pool));
+            }
         }
         let own_address = configuration.private_address;
         let id = nic.child("ipConfigurations", &name);

@@ -102,7 +102,10 @@ impl LoadBalancerPlan {
     /// Whether Azure has to be told anything.
     pub fn writes(&self) -> bool {
         match (&self.observed, &self.after) {
-            (Some(observed), Some(after)) => observed.fingerprint() != after.fingerprint(),
+            // What failed is written again, even if it reads as asked: Azure did not bring it about.
+            (Some(observed), Some(after)) => {
+                observed.failed || observed.fingerprint() != after.fingerprint()
+            }
             (None, Some(_)) | (Some(_), None) => self.readable,
             (None, None) => false,
         }
@@ -251,11 +254,14 @@ pub fn declared(
         });
     }
     let empty = Attributes::new();
-    let fields = diff(
+    let mut fields = diff(
         LOAD_BALANCER,
         observed.map_or(&empty, |o| &o.attributes),
         &after.attributes,
     );
+    if observed.is_some_and(|o| o.failed) {
+        fields.push(FieldDiff::failed_before());
+    }
     let mut blocked = Vec::new();
     if let Some(Observation::Unreadable { why }) = observation {
         blocked.push(format!("{addr} could not be read: {why}"));

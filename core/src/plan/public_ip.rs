@@ -32,9 +32,11 @@ fn overlay(desired: &DesiredPublicIp, observed: Option<&PublicIp>) -> PublicIp {
             id: desired.id.clone(),
             attributes,
             address: None,
+            failed: false,
             rest: serde_json::Map::new(),
         }
     });
+    after.failed = false;
     for (name, value) in &desired.attributes {
         if observed.is_some() && desired.lifecycle.ignore_changes.ignores(name) {
             continue;
@@ -63,11 +65,15 @@ pub fn declared(
 ) -> PublicIpPlan {
     let observed = observation.and_then(Observation::present);
     let after = overlay(desired, observed);
-    let fields = diff(
+    let mut fields = diff(
         PUBLIC_IP,
         &observed.map(|o| o.attributes.clone()).unwrap_or_default(),
         &after.attributes,
     );
+    // What failed is written again, even if it reads as asked: Azure did not bring it about.
+    if observed.is_some_and(|o| o.failed) {
+        fields.push(FieldDiff::failed_before());
+    }
     let mut plan = PublicIpPlan {
         addr: addr.clone(),
         id: desired.id.clone(),

@@ -127,7 +127,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         guests: &guests,
         moves: &moves,
     });
-    let mut blocked = blocked(&public_ips, &load_balancers, &guests);
+    let mut blocked = blocked(&public_ips, &load_balancers, &guests, question.observed);
     let complete = complete(&load_balancers, &public_ips, &guests)
         && unreadable_data(desired, question.observed).is_empty();
     let mut findings = findings(
@@ -307,6 +307,7 @@ fn blocked(
     public_ips: &[PublicIpPlan],
     load_balancers: &[LoadBalancerPlan],
     guests: &[GuestPlan],
+    observed: &Observed,
 ) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     all.extend(public_ips.iter().flat_map(|p| p.blocked.clone()));
@@ -335,7 +336,7 @@ fn blocked(
     all.extend(
         load_balancers
             .iter()
-            .flat_map(|plan| stranded(plan, guests)),
+            .flat_map(|plan| stranded(plan, guests, observed)),
     );
     all.sort();
     all.dedup();
@@ -343,7 +344,7 @@ fn blocked(
 }
 
 /// NICs of others in a pool that would be deleted: only their owner may take them out.
-fn stranded(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Vec<String> {
+fn stranded(plan: &LoadBalancerPlan, guests: &[GuestPlan], seen: &Observed) -> Vec<String> {
     let Some(observed) = &plan.observed else {
         return Vec::new();
     };
@@ -367,7 +368,12 @@ fn stranded(plan: &LoadBalancerPlan, guests: &[GuestPlan]) -> Vec<String> {
                     .and_then(|nic| g.leaves.get(nic))
                     .is_some_and(|edits| edits.iter().any(|e| e.pool == id))
             });
-            if !leaves {
+            // Nothing is known of a NIC that could not be read; that it could not is said already.
+            let unread = nic.as_ref().is_some_and(|nic| {
+                let found = seen.network_interfaces.get(nic);
+                matches!(found, Some(Observation::Unreadable { .. }))
+            });
+            if !leaves && !unread {
                 all.push(format!(
                     "{}: pool {:?} would be deleted, and {} is in it without being a guest of this configuration; take it out of the pool first",
                     plan.addr,

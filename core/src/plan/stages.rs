@@ -172,6 +172,7 @@ pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan], moves: &Moves) -> O
     }
     if !reasons.is_empty() {
         let mut ahead = observed.clone();
+        ahead.failed = false;
         for (kind, name) in &awaited {
             if let Some(item) = after.item(*kind, name) {
                 ahead.set(*kind, item.clone());

@@ -3,7 +3,7 @@
 use crate::world::{self, Fault, World, configuration, without_runs};
 use plimsoll_core::model::Protocol;
 use plimsoll_core::model::guest::EntryKey;
-use plimsoll_core::plan::{Action, DriftKind, Effect, Mode};
+use plimsoll_core::plan::{Action, DriftKind, Effect, Mode, StepAction};
 
 const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
 
@@ -473,4 +473,36 @@ fn a_guest_under_another_label_keeps_serving() {
             .plan(&configuration(&relabelled), Mode::Apply)
             .has_changes()
     );
+}
+
+/// A failed write may read as it was sent; only Azure's word tells that it did not come about.
+#[test]
+fn what_azure_says_has_failed_is_written_once_more() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| {
+        w.load_balancers
+            .values_mut()
+            .for_each(|lb| lb.failed = true);
+        w.public_ips.values_mut().for_each(|ip| ip.failed = true);
+        w.nics.values_mut().for_each(|nic| nic.failed = true);
+    });
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    assert!(plan.applyable, "{:#?}", plan.blocked);
+    let count = |is: fn(&StepAction) -> bool| plan.steps.iter().filter(|s| is(&s.action)).count();
+    assert_eq!(
+        count(|a| matches!(a, StepAction::PutLoadBalancer { .. })),
+        1
+    );
+    assert_eq!(count(|a| matches!(a, StepAction::PutPublicIp { .. })), 2);
+    assert_eq!(
+        count(|a| matches!(a, StepAction::PutNetworkInterface { .. })),
+        2
+    );
+    let web = plan
+        .changes
+        .iter()
+        .find(|c| c.addr.to_string() == "load_balancer.web");
+    let fields = &web.unwrap().fields;
+    assert_eq!(fields[0].name, "provisioning_state", "{fields:#?}");
 }

@@ -3,11 +3,11 @@
 //! **Invariant:** one write is one GET, one PUT or DELETE, polls, and one GET. More are sent only when something moved,
 //! broke or came late in between, and then it looks before it writes again.
 
-use crate::client::{Answer, Client, Document};
-use crate::error::{ArmError, Meaning};
+use crate::client::{Answer, Client};
+use crate::error::{ArmError, Meaning, target};
 use crate::judge::{Whole, differences};
 use crate::patience::until_next_look;
-use crate::wire::{decode_network_interface, encode_network_interface};
+use crate::wire::{decode_network_interface, encode_network_interface, has_failed};
 use async_trait::async_trait;
 use plimsoll_core::apply::{EnactAzure, Progress, WorldError};
 use plimsoll_core::model::{ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp};
@@ -61,7 +61,7 @@ impl Writer {
             let current = self.client.at_rest(id, progress).await?;
             let observed = current.as_ref().map(|d| T::decode(id, &d.body));
             // What failed half-way is written again even if it reads as planned: Azure did not bring it about.
-            let failed = current.as_ref().is_some_and(has_failed);
+            let failed = current.as_ref().is_some_and(|d| has_failed(&d.body));
             let is_after =
                 |sent: Option<&T>| differences(observed.as_ref(), after, sent).is_empty();
             if !failed
@@ -182,7 +182,7 @@ impl Writer {
         let id = resource.id();
         for look in 0.. {
             let current = self.client.at_rest(id, progress).await?;
-            if current.as_ref().is_some_and(has_failed) {
+            if current.as_ref().is_some_and(|d| has_failed(&d.body)) {
                 return Err(provisioning_failed(id));
             }
             let observed = current.map(|d| T::decode(id, &d.body));
@@ -220,7 +220,7 @@ impl Writer {
         let id = &sent.id;
         for look in 0.. {
             let current = self.client.at_rest(id, progress).await?;
-            if current.as_ref().is_some_and(has_failed) {
+            if current.as_ref().is_some_and(|d| has_failed(&d.body)) {
                 return Err(provisioning_failed(id));
             }
             let mut observed = match current {
@@ -297,7 +297,7 @@ impl EnactAzure for Writer {
                 });
             };
             let mut interface = decode_network_interface(id, &current.body);
-            if !edit(&mut interface, edits)? && !has_failed(&current) {
+            if !edit(&mut interface, edits)? && !has_failed(&current.body) {
                 return Ok(interface);
             }
             let body = Value::Object(encode_network_interface(&interface));
@@ -356,23 +356,6 @@ fn edit(interface: &mut NetworkInterface, edits: &[MembershipEdit]) -> Result<bo
         }
     }
     Ok(changed)
-}
-
-fn has_failed(document: &Document) -> bool {
-    document
-        .provisioning_state()
-        .is_some_and(|state| state.eq_ignore_ascii_case("Failed"))
-}
-
-/// `load balancer "web"`, for messages.
-fn target(id: &ArmId) -> String {
-    let kind = match id.kind().to_ascii_lowercase().as_str() {
-        "loadbalancers" => "load balancer",
-        "publicipaddresses" => "public IP address",
-        "networkinterfaces" => "network interface",
-        _ => id.kind(),
-    };
-    format!("{kind} {:?}", id.name())
 }
 
 fn stale(id: &ArmId, moved: Vec<String>) -> WorldError {

@@ -1,6 +1,7 @@
 //! What can go wrong between us and Azure Resource Manager, each with the next step for the person who reads it.
 
 use plimsoll_core::apply::WorldError;
+use plimsoll_core::model::ArmId;
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -31,7 +32,10 @@ pub enum ArmError {
         source: azure_core::Error,
     },
     /// Azure keeps asking to wait.
-    #[error("{refusal}; Azure asks to wait {} s more than plimsoll waits, run the same command again later", .wait.as_secs())]
+    #[error(
+        "{}; after waiting as long as plimsoll does there would be {} s more to wait, so run the same command again later{}",
+        .refusal.answer(), .wait.as_secs(), .refusal.correlation_words()
+    )]
     OutOfPatience {
         refusal: Box<Refusal>,
         wait: Duration,
@@ -260,30 +264,57 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Refusal {
+    /// What was asked and what Azure said.
+    fn answer(&self) -> String {
+        let mut text = String::new();
         // The error of an operation has no status; who asked is said by whoever shows it.
         if self.status != 0 {
-            write!(f, "{}: Azure answered {}", self.request, self.status)?;
+            text = format!("{}: Azure answered {}", self.request, self.status);
         }
-        let separator = if self.status == 0 { "" } else { " " };
         if !self.code.is_empty() {
-            write!(f, "{separator}{}", self.code)?;
+            let separator = if self.status == 0 { "" } else { " " };
+            text.push_str(separator);
+            text.push_str(&self.code);
         }
         if !self.message.is_empty() {
-            write!(f, ": {}", self.message.trim())?;
+            text.push_str(": ");
+            text.push_str(self.message.trim());
         }
         for (code, message) in &self.details {
-            write!(f, " ({code}: {})", message.trim())?;
+            text.push_str(&format!(" ({code}: {})", message.trim()));
         }
+        text
+    }
+
+    fn correlation_words(&self) -> String {
+        match &self.correlation {
+            Some(id) => format!(" [correlation id {id}]"),
+            None => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.answer())?;
         if let Some(step) = self.next_step() {
             write!(f, " — {step}")?;
         }
-        match &self.correlation {
-            Some(id) => write!(f, " [correlation id {id}]"),
-            None => Ok(()),
-        }
+        f.write_str(&self.correlation_words())
     }
+}
+
+/// `load balancer "web"`, for messages.
+pub(crate) fn target(id: &ArmId) -> String {
+    let kind = match id.kind().to_ascii_lowercase().as_str() {
+        "loadbalancers" => "load balancer",
+        "publicipaddresses" => "public IP address",
+        "networkinterfaces" => "network interface",
+        "virtualmachines" => "virtual machine",
+        _ => id.kind(),
+    };
+    format!("{kind} {:?}", id.name())
 }
 
 impl ArmError {

@@ -5,7 +5,7 @@
 //! Source: <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>.
 
 use crate::client::{Answer, Call, Client, Document};
-use crate::error::{ArmError, Meaning, Refusal};
+use crate::error::{ArmError, Meaning, Refusal, target};
 use crate::patience::{Repeat, until_next_look};
 use azure_core::http::Method;
 use plimsoll_core::apply::Progress;
@@ -69,7 +69,7 @@ impl Client {
         if let Look::Operation(url) | Look::Location(url) = &look {
             progress.operation(url.as_str());
         }
-        let what = format!("{} {:?}", id.kind(), id.name());
+        let what = target(id);
         let mut retry_after = answer.retry_after;
         let mut waited = Duration::ZERO;
         for count in 0.. {
@@ -131,7 +131,7 @@ impl Client {
             waited += time;
         }
         Err(ArmError::StillRunning {
-            what: format!("{} {:?}", id.kind(), id.name()),
+            what: target(id),
             after: waited,
         })
     }

@@ -186,6 +186,7 @@ mod tests {
             id: id("networkInterfaces", "nic"),
             ip_configurations: indexmap::IndexMap::new(),
             virtual_machine: None,
+            failed: false,
             rest: rest.as_object().unwrap().clone(),
         };
         let nic_id = nic.id.clone();

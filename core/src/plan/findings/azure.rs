@@ -132,6 +132,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             virtual_machine: None,
+            failed: false,
             rest: serde_json::Map::new(),
         };
         let mut observed = Observed::default();

@@ -155,6 +155,7 @@ fn world(guest_mode: &str) -> World {
                 .into_iter()
                 .collect(),
             virtual_machine: None,
+            failed: false,
             rest: serde_json::Map::new(),
         };
         observed

@@ -40,6 +40,7 @@ fn public(w: &mut Inner, name: &str, address: &str) -> ArmId {
         id: id.clone(),
         attributes: Attributes::new(),
         address: Some(address.parse().unwrap()),
+        failed: false,
         rest: serde_json::Map::new(),
     };
     w.public_ips.insert(id.clone(), ip);

@@ -140,6 +140,7 @@ impl Inner {
                 .into_iter()
                 .collect(),
             virtual_machine: None,
+            failed: false,
             rest: serde_json::Map::new(),
         };
         self.nics.insert(id, nic);

@@ -1,10 +1,10 @@
 //! Load balancers.
 
-use super::Body;
 use super::attributes::{self, insert, remove};
 use super::read_only::{
     back_references, for_each_part, strip_part, strip_properties, strip_resource,
 };
+use super::{Body, has_failed};
 use indexmap::IndexMap;
 use plimsoll_core::model::schema::LOAD_BALANCER;
 use plimsoll_core::model::{ArmId, Item, ItemKind, LoadBalancer};
@@ -28,6 +28,7 @@ pub fn decode_load_balancer(id: &ArmId, document: &Body) -> LoadBalancer {
     for_each_part(&mut rest, "inboundNatPools", strip_part);
     strip_properties(&mut rest, &[]);
     lb.rest = rest;
+    lb.failed = has_failed(document);
     lb
 }
 

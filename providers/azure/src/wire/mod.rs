@@ -29,3 +29,12 @@ pub type Body = serde_json::Map<String, serde_json::Value>;
 pub fn provisioning_state(body: &Body) -> Option<&str> {
     body.get("properties")?.get("provisioningState")?.as_str()
 }
+
+/// Whether Azure says that the last change did not come about, though the document may read as it was sent.
+pub fn has_failed(body: &Body) -> bool {
+    provisioning_state(body).is_some_and(|state| {
+        ["Failed", "Canceled"]
+            .iter()
+            .any(|end| state.eq_ignore_ascii_case(end))
+    })
+}

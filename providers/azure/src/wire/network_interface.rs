@@ -1,7 +1,7 @@
 //! Network interfaces: only pool membership is modelled, everything else travels back unchanged.
 
-use super::Body;
 use super::read_only::{for_each_part, strip_part, strip_properties, strip_resource};
+use super::{Body, has_failed};
 use indexmap::IndexMap;
 use plimsoll_core::model::{ArmId, IpConfiguration, NetworkInterface};
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ pub fn decode_network_interface(id: &ArmId, document: &Body) -> NetworkInterface
         id: id.clone(),
         ip_configurations,
         virtual_machine,
+        failed: has_failed(document),
         rest,
     }
 }

@@ -1,8 +1,8 @@
 //! Public IP addresses.
 
-use super::Body;
 use super::attributes::{self, insert, remove};
 use super::read_only::{strip_properties, strip_resource};
+use super::{Body, has_failed};
 use plimsoll_core::model::schema::PUBLIC_IP;
 use plimsoll_core::model::{ArmId, PublicIp};
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ pub fn decode_public_ip(id: &ArmId, document: &Body) -> PublicIp {
         id: id.clone(),
         attributes: attributes::take(&mut rest, PUBLIC_IP),
         address,
+        failed: has_failed(document),
         rest,
     }
 }

@@ -138,6 +138,7 @@ async fn a_public_ip_is_created_static_and_deleted() {
         ]
         .into(),
         address: None,
+        failed: false,
         rest: serde_json::Map::new(),
     };
     let stored = writer
@@ -375,7 +376,7 @@ async fn a_failed_operation_is_an_error_with_its_code_and_the_next_run_heals_it(
     let error = update.run().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "loadBalancers \"web\": the operation ended as Failed: NetworkingInternalOperationError: An unexpected error \
+        "load balancer \"web\": the operation ended as Failed: NetworkingInternalOperationError: An unexpected error \
          — run the same command again in a few minutes, it goes on from there"
     );
     // The document reads as planned, but Azure says Failed: it is written again.

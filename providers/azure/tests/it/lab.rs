@@ -68,6 +68,7 @@ impl Lab {
             ]
             .into(),
             address: None,
+            failed: false,
             rest: serde_json::Map::new(),
         }
     }

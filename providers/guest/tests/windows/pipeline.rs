@@ -47,6 +47,7 @@ impl Scene {
                 })
                 .collect(),
             virtual_machine: None,
+            failed: false,
             rest: serde_json::Map::new(),
         };
         azure.with(|w| w.nics.insert(id, nic));
