@@ -111,7 +111,7 @@ pub fn filled(step: &Step, known: &Known) -> Result<(StepAction, Vec<StateEdit>)
         .collect::<Result<Vec<_>, _>>()?;
     let filled = GuestStep {
         guest: guest.guest.clone(),
-        ensure,
+        ensure: ensure.into(),
         release: guest.release.clone(),
     };
     Ok((StepAction::Guest(filled), record))

@@ -218,7 +218,7 @@ pub(super) fn id(
     };
     let found = match value.kind() {
         ValueKind::Object(_) => value.get("id").and_then(|v| v.as_str().map(ArmId::new)),
-        ValueKind::String(text) if text.starts_with('/') => Some(ArmId::new(text.to_string())),
+        ValueKind::String(text) if text.starts_with('/') => Some(ArmId::new(text)),
         ValueKind::String(text) => match (target, owner) {
             (Target::Item(kind), Some(owner)) if !text.is_empty() => {
                 Some(owner.child(kind.arm(), text))

@@ -99,8 +99,8 @@ fn of_expression(
     let label = name(&mut steps).ok_or_else(wrong)?;
     let addr = Addr {
         kind,
-        label,
-        key: key(&mut steps),
+        label: label.into(),
+        key: key(&mut steps).map(Into::into),
     };
     if steps.is_empty() {
         return Ok(Pointed { addr, item: None });

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// The kinds of top-level blocks that become something real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,24 +29,25 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Addr {
     pub kind: Kind,
-    pub label: String,
-    pub key: Option<String>,
+    /// Shared, as the key is: a plan names its thousand guests several hundred times each.
+    pub label: Arc<str>,
+    pub key: Option<Arc<str>>,
 }
 
 impl Addr {
-    pub fn new(kind: Kind, label: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, label: impl AsRef<str>) -> Self {
         Self {
             kind,
-            label: label.into(),
+            label: label.as_ref().into(),
             key: None,
         }
     }
 
-    pub fn keyed(kind: Kind, label: impl Into<String>, key: impl Into<String>) -> Self {
+    pub fn keyed(kind: Kind, label: impl AsRef<str>, key: impl AsRef<str>) -> Self {
         Self {
             kind,
-            label: label.into(),
-            key: Some(key.into()),
+            label: label.as_ref().into(),
+            key: Some(key.as_ref().into()),
         }
     }
 
@@ -97,8 +99,8 @@ impl std::str::FromStr for Addr {
         }
         Ok(Self {
             kind,
-            label: label.to_owned(),
-            key,
+            label: label.into(),
+            key: key.map(Arc::from),
         })
     }
 }
@@ -120,23 +122,23 @@ impl<'de> Deserialize<'de> for Addr {
 /// An Azure Resource Manager id. Azure compares ids without case and answers with whatever case it likes
 /// (`resourcegroups`, `RG-WEB`), so equality ignores case while the text stays as it was written.
 #[derive(Clone)]
-pub struct ArmId(String);
+pub struct ArmId(Arc<str>);
 
 impl ArmId {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(text.as_ref().into())
     }
 
     /// `/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.Network/{kind}/{name}`
     pub fn network(subscription: &str, resource_group: &str, kind: &str, name: &str) -> Self {
-        Self(format!(
+        Self::new(format!(
             "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.Network/{kind}/{name}"
         ))
     }
 
     #[must_use]
     pub fn child(&self, kind: &str, name: &str) -> Self {
-        Self(format!("{}/{kind}/{name}", self.0))
+        Self::new(format!("{}/{kind}/{name}", self.0))
     }
 
     /// The resource that this sub-resource is part of: the id without its last type and name.
@@ -144,10 +146,7 @@ impl ArmId {
         let mut parts = self.0.rsplitn(3, '/');
         parts.next()?;
         parts.next()?;
-        parts
-            .next()
-            .filter(|p| !p.is_empty())
-            .map(|p| Self(p.to_owned()))
+        parts.next().filter(|p| !p.is_empty()).map(Self::new)
     }
 
     pub fn name(&self) -> &str {
@@ -195,7 +194,14 @@ impl Eq for ArmId {}
 
 impl std::hash::Hash for ArmId {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.folded().hash(state);
+        // Without copies, as when they are compared.
+        for part in self.0.trim_end_matches('/').as_bytes().chunks(64) {
+            let mut folded = [0; 64];
+            for (to, from) in folded.iter_mut().zip(part) {
+                *to = from.to_ascii_lowercase();
+            }
+            state.write(&folded);
+        }
     }
 }
 
@@ -235,7 +241,7 @@ impl Serialize for ArmId {
 
 impl<'de> Deserialize<'de> for ArmId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 

@@ -13,6 +13,12 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(String);
 
+impl Digest {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -29,8 +35,22 @@ impl fmt::Debug for Digest {
 pub fn digest_of(value: &Value) -> Digest {
     let mut text = String::new();
     canonical(value, &mut text);
+    Digest(sha256(&text))
+}
+
+/// The digest of a list of two texts: what `digest_of(&json!([a, b]))` says, without the document in between.
+pub(crate) fn digest_of_two(a: &str, b: &str) -> Digest {
+    let text = serde_json::to_string(&[a, b]).expect("texts are plain JSON");
+    Digest(sha256(&text))
+}
+
+fn sha256(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = Sha256::digest(text.as_bytes());
-    Digest(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
+    digits
+        .map(|digit| char::from(HEX[usize::from(digit)]))
+        .collect()
 }
 
 fn canonical(value: &Value, out: &mut String) {

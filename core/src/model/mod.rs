@@ -11,11 +11,13 @@ pub mod observed;
 mod protocol;
 pub mod schema;
 pub mod security;
+mod shared;
 mod span;
 
 pub use addr::{Addr, ArmId, Kind, NotAnAddr};
 pub use code::Code;
 pub use diag::{Diagnostic, Severity};
+pub(crate) use digest::digest_of_two;
 pub use digest::{Digest, Fingerprint, digest_of};
 pub use item::{Attr, Attributes, FieldDiff, Item};
 pub use load_balancer::{
@@ -23,4 +25,5 @@ pub use load_balancer::{
 };
 pub use protocol::{Protocol, Where};
 pub use schema::ItemKind;
+pub use shared::Shared;
 pub use span::Span;

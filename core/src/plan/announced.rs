@@ -5,13 +5,15 @@ use super::{Finding, codes};
 use crate::config::Desired;
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, Code};
+use std::borrow::Cow;
+use std::sync::Arc;
 
-fn new(code: &Code, addr: Option<&Addr>, what: String, note: impl Into<String>) -> Finding {
+fn new(code: &Code, addr: Option<&Addr>, what: String, note: impl Into<Arc<str>>) -> Finding {
     Finding {
-        code: code.code.to_owned(),
+        code: Cow::Borrowed(code.code),
         severity: code.severity,
         addr: addr.cloned(),
-        what,
+        what: what.into(),
         notes: vec![note.into()],
     }
 }

@@ -9,9 +9,11 @@ use super::{Action, Drift, DriftKind};
 use crate::model::guest::{EntryKey, EntryState, GuestFacts, IpFamily, Packet, Verdict};
 use crate::model::item::diff;
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, LoadBalancer, Protocol, Severity, Where, digest_of};
+use crate::model::{Addr, ArmId, LoadBalancer, Protocol, Severity, Where, digest_of_two};
 use crate::state::{Recorded, RecordedInterface, State};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Everything that drift compares.
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +35,23 @@ pub fn drift(compared: &Compared<'_>) -> Vec<Drift> {
     all
 }
 
-fn new(addr: &Addr, severity: Severity, kind: DriftKind, what: String) -> Drift {
-    let id = digest_of(&serde_json::json!([addr.to_string(), what])).to_string();
+fn new(addr: &Addr, severity: Severity, kind: DriftKind, what: impl Into<Arc<str>>) -> Drift {
+    let what = what.into();
+    let id = digest_of_two(&addr.to_string(), &what);
     Drift {
-        id: id.get(..12).unwrap_or_default().to_owned(),
+        id: id.as_str().get(..12).unwrap_or_default().to_owned(),
         addr: addr.clone(),
         severity,
         kind,
         what,
         impact: Vec::new(),
-        cause: SINCE.to_owned(),
+        cause: Cow::Borrowed(SINCE),
     }
 }
 
 fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
     let mut all = Vec::new();
+    let guests: HashMap<&Addr, &GuestPlan> = compared.guests.iter().map(|g| (&g.addr, g)).collect();
     for (addr, recorded) in &prior.resources {
         match recorded {
             Recorded::PublicIp { id, .. } => {
@@ -84,7 +88,7 @@ fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
                 entries,
                 ..
             } => {
-                let plan = compared.guests.iter().find(|g| g.addr == *addr);
+                let plan = guests.get(addr).copied();
                 all.extend(memberships(addr, interfaces, compared.observed));
                 if let Some(Observation::Present(facts)) = compared.observed.guests.get(addr) {
                     all.extend(
@@ -204,7 +208,7 @@ fn entry(
         EntryKey::Firewall(_) => format!("{words}{} is closed", destination_words(key)),
     };
     let mut missing = new(addr, Severity::Error, DriftKind::Changed, what);
-    missing.cause = "since the last apply: someone or something removed it".to_owned();
+    missing.cause = Cow::Borrowed("since the last apply: someone or something removed it");
     if let Some(plan) = plan {
         missing.impact = impact(addr, key, facts, plan);
     }
@@ -314,24 +318,24 @@ fn bracketed(address: std::net::IpAddr) -> String {
 /// Without a state nobody knows what was applied: everything that is not as declared is named, with that said.
 fn never_recorded(compared: &Compared<'_>) -> Vec<Drift> {
     let mut all = Vec::new();
-    let mut push = |addr: &Addr, what: String| {
+    let mut push = |addr: &Addr, what: Arc<str>| {
         let mut drift = new(addr, Severity::Warning, DriftKind::NeverRecorded, what);
-        drift.cause =
-            "never recorded: there is no state, so this is compared with the configuration"
-                .to_owned();
+        drift.cause = Cow::Borrowed(
+            "never recorded: there is no state, so this is compared with the configuration",
+        );
         all.push(drift);
     };
     for plan in compared.load_balancers {
         if plan.observed.is_none() && plan.readable {
-            push(&plan.addr, "it does not exist".to_owned());
+            push(&plan.addr, "it does not exist".into());
             continue;
         }
         for item in &plan.change.items {
             let title = format!("{} {:?}", item.kind.word(), item.name);
             match item.action {
-                Action::Create => push(&plan.addr, format!("{title} does not exist")),
+                Action::Create => push(&plan.addr, format!("{title} does not exist").into()),
                 Action::Update | Action::Adopt if !item.fields.is_empty() => {
-                    push(&plan.addr, format!("{title} differs"));
+                    push(&plan.addr, format!("{title} differs").into());
                 }
                 Action::Update
                 | Action::Adopt
@@ -342,6 +346,8 @@ fn never_recorded(compared: &Compared<'_>) -> Vec<Drift> {
             }
         }
     }
+    // The members of a pool miss the same things.
+    let mut said: HashMap<&EntryKey, Arc<str>> = HashMap::new();
     for plan in compared.guests {
         for entry in plan
             .change
@@ -349,14 +355,11 @@ fn never_recorded(compared: &Compared<'_>) -> Vec<Drift> {
             .iter()
             .filter(|e| matches!(e.action, Action::Create | Action::Update))
         {
-            push(
-                &plan.addr,
-                format!(
-                    "{}{} is not in place",
-                    title::entry(&entry.key),
-                    destination_words(&entry.key)
-                ),
-            );
+            let what = said.entry(&entry.key).or_insert_with(|| {
+                let (words, to) = (title::entry(&entry.key), destination_words(&entry.key));
+                format!("{words}{to} is not in place").into()
+            });
+            push(&plan.addr, Arc::clone(what));
         }
         for membership in &plan.change.memberships {
             push(
@@ -365,7 +368,8 @@ fn never_recorded(compared: &Compared<'_>) -> Vec<Drift> {
                     "{} is not in pool {:?}",
                     membership.interface.name(),
                     membership.pool.name()
-                ),
+                )
+                .into(),
             );
         }
     }

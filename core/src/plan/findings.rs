@@ -13,8 +13,10 @@ use crate::config::{Desired, GuestMode};
 use crate::model::guest::{EntryKey, Firewall, FirewallKind, GuestFacts, Opening, Packet, Verdict};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, Code, Protocol, Where};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Every finding, less what the configuration accepts.
 pub fn findings(
@@ -25,6 +27,7 @@ pub fn findings(
 ) -> Vec<Finding> {
     let mut all = azure::findings(desired, observed);
     let mut read = Vec::new();
+    let mut said = Said::default();
     for guest in guests {
         if let Some(Observation::Present(facts)) = observed.guests.get(&guest.addr) {
             let seen = Seen {
@@ -36,7 +39,7 @@ pub fn findings(
                     .get(&guest.addr)
                     .map_or(0, |g| g.interfaces.len()),
             };
-            all.extend(silent_services(&seen));
+            all.extend(silent_services(&seen, &mut said));
             all.extend(silent_probes(&seen));
             all.extend(wrong_prefixes(&seen));
             all.extend(not_persistent(guest, facts));
@@ -82,9 +85,9 @@ struct Seen<'a> {
     interfaces: usize,
 }
 
-fn finding(addr: &Addr, code: &Code, what: impl Into<String>) -> Finding {
+fn finding(addr: &Addr, code: &Code, what: impl Into<Arc<str>>) -> Finding {
     Finding {
-        code: code.code.to_owned(),
+        code: Cow::Borrowed(code.code),
         severity: code.severity,
         addr: Some(addr.clone()),
         what: what.into(),
@@ -94,14 +97,14 @@ fn finding(addr: &Addr, code: &Code, what: impl Into<String>) -> Finding {
 
 impl Finding {
     #[must_use]
-    fn note(mut self, note: impl Into<String>) -> Self {
+    fn note(mut self, note: impl Into<Arc<str>>) -> Self {
         self.notes.push(note.into());
         self
     }
 }
 
 /// An application bound to a frontend address that is not there yet cannot listen yet: that is no news before apply.
-fn silent_services(seen: &Seen<'_>) -> Vec<Finding> {
+fn silent_services(seen: &Seen<'_>, words: &mut Said) -> Vec<Finding> {
     let mut said: BTreeSet<(Protocol, IpAddr, Option<u16>)> = BTreeSet::new();
     let mut all = Vec::new();
     for service in seen
@@ -120,21 +123,41 @@ fn silent_services(seen: &Seen<'_>) -> Vec<Finding> {
         {
             continue;
         }
-        let place = place(destination, service.port, service.protocol);
-        let consequence = match service.protocol {
-            Protocol::Udp => "will lose its datagrams until something does",
-            Protocol::Tcp | Protocol::All => "will refuse connections until something does",
-        };
-        all.push(
-            finding(
-                seen.addr,
-                &codes::SILENT_SERVICE,
-                format!("nothing listens on {place}"),
-            )
-            .note(format!("rule {:?} {consequence}", service.rule)),
-        );
+        let (what, note) = words.silent(destination, service);
+        all.push(finding(seen.addr, &codes::SILENT_SERVICE, what).note(note));
     }
     all
+}
+
+/// What was said already: the members of a pool are silent at the same places.
+#[derive(Default)]
+struct Said(HashMap<Silent, (Arc<str>, Arc<str>)>);
+
+/// Where nothing listens, and the rule that sends there.
+type Silent = (IpAddr, Option<u16>, Protocol, Arc<str>);
+
+impl Said {
+    fn silent(&mut self, destination: IpAddr, service: &Service) -> (Arc<str>, Arc<str>) {
+        let Service {
+            rule,
+            protocol,
+            port,
+            ..
+        } = service;
+        let words = self
+            .0
+            .entry((destination, *port, *protocol, Arc::clone(rule)))
+            .or_insert_with(|| {
+                let place = place(destination, *port, *protocol);
+                let consequence = match protocol {
+                    Protocol::Udp => "will lose its datagrams until something does",
+                    Protocol::Tcp | Protocol::All => "will refuse connections until something does",
+                };
+                let what = format!("nothing listens on {place}");
+                (what.into(), format!("rule {rule:?} {consequence}").into())
+            });
+        words.clone()
+    }
 }
 
 fn silent_probes(seen: &Seen<'_>) -> Vec<Finding> {
@@ -195,7 +218,7 @@ fn not_persistent(guest: &GuestPlan, facts: &GuestFacts) -> Option<Finding> {
 
 /// An admin's deny before our allow is found and named, never bypassed.
 fn denied(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
-    let openings = guest.needs.entries.keys().filter_map(|key| match key {
+    let openings = guest.needs.entries().filter_map(|(key, _)| match key {
         EntryKey::Firewall(opening) => Some(opening),
         EntryKey::Address(_) | EntryKey::WeakHost(_) => None,
     });
@@ -395,7 +418,7 @@ mod tests {
     }
 
     fn codes_of(all: Vec<Finding>) -> Vec<String> {
-        all.into_iter().map(|f| f.code).collect()
+        all.into_iter().map(|f| f.code.into_owned()).collect()
     }
 
     fn with<T>(facts: &GuestFacts, ask: impl Fn(&Seen<'_>) -> T) -> T {
@@ -414,7 +437,9 @@ mod tests {
         for (address, fires) in [("10.0.0.11", true), ("10.0.0.7", false), ("0.0.0.0", false)] {
             let mut facts = facts();
             listen(&mut facts, address, 443);
-            let found = with(&facts, |seen| codes_of(silent_services(seen)));
+            let found = with(&facts, |seen| {
+                codes_of(silent_services(seen, &mut Said::default()))
+            });
             assert_eq!(found == ["PL0301"], fires, "{address}");
         }
     }

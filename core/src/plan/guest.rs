@@ -1,21 +1,21 @@
 //! Guests: what each gains, what it loses, which pools its NICs join and leave.
 
 use super::addresses::PublicAddresses;
+use super::fold::Fold;
 use super::load_balancer::LoadBalancerPlan;
-use super::needs::{Member, Needs, Owner, Reach, Select};
+use super::needs::{Common, Entries, Member, Needs, Owner, Reach, Select, needs};
 use super::past::let_go;
 use super::stages::Moves;
-use super::{Action, Change, EntryChange, MembershipChange, MembershipEdit, Reliance};
+use super::{Action, Change, EntryChange, MembershipChange, MembershipEdit};
 use crate::config::{Desired, DesiredGuest};
 use crate::model::guest::{
     Claim, EntryKey, EntryState, FirewallKind, GuestFacts, GuestRef, Packet, RecordFact, Touch,
     Verdict,
 };
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Where};
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Shared, Where};
 use crate::state::{Recorded, RecordedInterface, State, StateEdit};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What happens to one guest.
 #[derive(Debug)]
@@ -23,13 +23,13 @@ pub struct GuestPlan {
     pub addr: Addr,
     pub reference: GuestRef,
     pub change: Change,
-    pub ensure: Vec<Touch>,
-    pub release: Vec<Touch>,
+    pub ensure: Shared<Touch>,
+    pub release: Shared<Touch>,
     /// Per NIC.
     pub joins: BTreeMap<ArmId, Vec<MembershipEdit>>,
     pub leaves: BTreeMap<ArmId, Vec<MembershipEdit>>,
     /// What it must hold when the main write of a load balancer comes, for the rules before and after that write.
-    pub between: BTreeSet<EntryKey>,
+    pub between: [Needs; 2],
     /// Recorded once nothing is left to do for the guest itself (adoptions and forgettings).
     pub record: Vec<StateEdit>,
     /// Entries to take out of the state when the guest was contracted.
@@ -43,12 +43,22 @@ pub struct GuestPlan {
     pub load_balancers: BTreeSet<ArmId>,
     /// Pools of someone else's load balancers that it should be in and is not; we never join those.
     pub missing: Vec<(ArmId, ArmId)>,
-    pub relies_on: Vec<Reliance>,
+    /// Entries that are in place already.
+    pub relies_on: Vec<EntryKey>,
     /// It could not be read, and why.
     pub unreadable: Option<String>,
     /// Azure says that the virtual machine is gone.
     pub gone: bool,
     pub blocked: Vec<String>,
+}
+
+impl GuestPlan {
+    /// Whether it must hold the entry when the main write of a load balancer comes.
+    pub fn holds_between(&self, key: &EntryKey) -> bool {
+        self.between
+            .iter()
+            .any(|needs| needs.because(key).is_some())
+    }
 }
 
 /// What every guest is planned against.
@@ -63,6 +73,7 @@ pub struct Surroundings<'a> {
     pub claim: &'a Claim,
     /// Lineages of this deployment whose claims are taken over.
     pub predecessors: &'a BTreeSet<String>,
+    pub fold: Fold,
 }
 
 /// Lineages of this deployment that guests know and that no state of ours has: taken over when there is no state.
@@ -157,15 +168,15 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
         addr: addr.clone(),
         reference: reference.clone(),
         change: Change::new(addr.clone(), Action::NoOp),
-        ensure: Vec::new(),
-        release: Vec::new(),
+        ensure: Shared::default(),
+        release: Shared::default(),
         pools: pools_of(&membership.after)
             .union(&pools_of(&membership.observed))
             .cloned()
             .collect(),
         joins: membership.joins,
         leaves: membership.leaves,
-        between: BTreeSet::new(),
+        between: <[Needs; 2]>::default(),
         record: membership.record,
         forget: Vec::new(),
         declared: declared.is_some(),
@@ -226,11 +237,11 @@ fn forgotten(addr: &Addr, reference: &GuestRef, note: String) -> GuestPlan {
         addr: addr.clone(),
         reference: reference.clone(),
         change,
-        ensure: Vec::new(),
-        release: Vec::new(),
+        ensure: Shared::default(),
+        release: Shared::default(),
         joins: BTreeMap::new(),
         leaves: BTreeMap::new(),
-        between: BTreeSet::new(),
+        between: <[Needs; 2]>::default(),
         record: Vec::new(),
         forget: Vec::new(),
         declared: false,
@@ -299,6 +310,9 @@ pub struct Rules {
     now: Vec<Reach>,
     /// Our rules as they are now, of the load balancers that are written.
     passing: Vec<Reach>,
+    common_after: Common,
+    common_now: Common,
+    common_passing: Common,
 }
 
 impl Rules {
@@ -352,30 +366,40 @@ impl Rules {
             after,
             now,
             passing,
+            common_after: Common::default(),
+            common_now: Common::default(),
+            common_passing: Common::default(),
         }
     }
 
     /// What our rules use that are members' before the main write of their load balancer, and after it.
-    fn passing(&self, members: &[Member]) -> Needs {
-        let mut needs = of(&self.passing, members, &[Select::Declared]);
-        let after = of(&self.after, members, &[Select::Declared]);
-        needs.entries.extend(after.entries);
-        needs
+    fn passing(&self, members: &[Member]) -> [Needs; 2] {
+        let ours = &[Select::Declared];
+        [
+            needs(&self.passing, members, ours, &self.common_passing),
+            needs(&self.after, members, ours, &self.common_after),
+        ]
     }
 
     /// What the declared rules demand when all is done.
     fn demanded(&self, members: &[Member]) -> Needs {
-        of(&self.after, members, &[Select::Declared])
+        needs(
+            &self.after,
+            members,
+            &[Select::Declared],
+            &self.common_after,
+        )
     }
 
     /// What any rule, whoever owns it, uses when all is done.
     fn kept(&self, members: &[Member]) -> Needs {
-        of(&self.after, members, &[Select::Declared, Select::Others])
+        let all = &[Select::Declared, Select::Others];
+        needs(&self.after, members, all, &self.common_after)
     }
 
     /// What the rules use as they are now: to say which rule an entry that goes was for.
     fn used_now(&self, members: &[Member]) -> Needs {
-        of(&self.now, members, &[Select::Others])
+        needs(&self.now, members, &[Select::Others], &self.common_now)
     }
 
     /// The load balancers whose NAT rules lead to one of the members.
@@ -386,20 +410,6 @@ impl Rules {
             .filter(|reach| members.iter().any(|member| reach.targets(member)))
             .map(|reach| reach.load_balancer().clone())
     }
-}
-
-fn of(all: &[Reach], members: &[Member], select: &[Select]) -> Needs {
-    let mut needs = Needs::default();
-    for reach in all {
-        for member in members {
-            for select in select {
-                reach.demand(member, *select, &mut needs);
-            }
-        }
-    }
-    needs.services.sort();
-    needs.services.dedup();
-    needs
 }
 
 fn membership(
@@ -620,68 +630,62 @@ fn inside(
         return;
     }
 
-    let between = around.rules.passing(members.between).entries;
-    plan.between = between.keys().cloned().collect();
-    let passing = between
-        .into_iter()
-        .filter(|(key, _)| !plan.needs.entries.contains_key(key));
-    hold_for_the_switch(plan, facts, passing.collect(), recorded, around);
-    let wanted = plan.needs.entries.clone();
-    for (key, because) in wanted {
-        let before = facts.state_of(&key);
+    plan.between = around.rules.passing(members.between);
+    let mut passing = Entries::new();
+    for needs in &plan.between {
+        let beyond = needs.beyond(&plan.needs);
+        passing.extend(beyond.map(|(key, because)| (key.clone(), because.clone())));
+    }
+    hold_for_the_switch(plan, facts, passing, recorded, around);
+    let needs = std::mem::take(&mut plan.needs);
+    for (key, because) in needs.entries() {
+        let before = facts.state_of(key);
         let mine = before.claims.contains(around.claim);
         let stale_claims = before
             .claims
             .iter()
             .any(|c| is_ours(c) && c != around.claim);
-        if before.live && before.claims.is_empty() && !recorded.contains(&key) {
+        if before.live && before.claims.is_empty() && !recorded.contains(key) {
             // An equal rule or address by the admin satisfies the need; it is not ours and stays theirs.
-            plan.relies_on.push(Reliance::Entry {
-                guest: plan.reference.clone(),
-                key,
-            });
+            plan.relies_on.push(key.clone());
             continue;
         }
         if before.live && before.survives && mine && !stale_claims {
-            plan.relies_on.push(Reliance::Entry {
-                guest: plan.reference.clone(),
-                key: key.clone(),
-            });
-            if !recorded.contains(&key) {
+            plan.relies_on.push(key.clone());
+            if !recorded.contains(key) {
                 plan.record.push(StateEdit::Entry {
                     addr: plan.addr.clone(),
-                    key,
+                    key: key.clone(),
                 });
             }
             continue;
         }
-        let mut claims: BTreeSet<Claim> = before
-            .claims
-            .iter()
-            .filter(|c| !is_ours(c))
-            .cloned()
-            .collect();
-        claims.insert(around.claim.clone());
-        let after = EntryState {
-            live: true,
-            survives: true,
-            claims,
-        };
         let action = match (&before.live, &before.survives) {
             (false, _) => Action::Create,
             (true, false) => Action::Update,
             (true, true) => Action::Adopt,
         };
-        plan.change.entries.push(EntryChange {
-            how: how(&key, facts),
-            because: because.iter().map(ToString::to_string).collect(),
-            action,
-            key: key.clone(),
-            before: before.clone(),
-            after: after.clone(),
-        });
-        plan.ensure.push(Touch { key, before, after });
+        let (change, touch) = around
+            .fold
+            .entry(key, &before, because, how(key, facts), || {
+                let mut claims: BTreeSet<Claim> = before
+                    .claims
+                    .iter()
+                    .filter(|c| !is_ours(c))
+                    .cloned()
+                    .collect();
+                claims.insert(around.claim.clone());
+                let after = EntryState {
+                    live: true,
+                    survives: true,
+                    claims,
+                };
+                (action, after)
+            });
+        plan.change.entries.push(change);
+        plan.ensure.push(touch);
     }
+    plan.needs = needs;
 
     let claimed = facts
         .record()
@@ -692,7 +696,7 @@ fn inside(
     let candidates: BTreeSet<EntryKey> = claimed.chain(recorded.iter().cloned()).collect();
     let candidates: Vec<EntryKey> = candidates
         .into_iter()
-        .filter(|key| !plan.needs.entries.contains_key(key))
+        .filter(|key| plan.needs.because(key).is_none())
         .filter(|key| !plan.release.iter().any(|held| held.key == *key))
         .collect();
     if candidates.is_empty() {
@@ -735,7 +739,7 @@ fn inside(
             survives: stays && before.survives,
             claims,
         };
-        let because = was_used.entries.get(&key).cloned().unwrap_or_default();
+        let because = was_used.because(&key).cloned().unwrap_or_default();
         plan.change.entries.push(EntryChange {
             how: how(&key, facts),
             because: because.iter().map(ToString::to_string).collect(),
@@ -757,7 +761,7 @@ fn inside(
 fn hold_for_the_switch(
     plan: &mut GuestPlan,
     facts: &GuestFacts,
-    passing: BTreeMap<EntryKey, BTreeSet<Arc<str>>>,
+    passing: Entries,
     recorded: &BTreeSet<EntryKey>,
     around: &Surroundings<'_>,
 ) {

@@ -6,6 +6,7 @@ pub mod codes;
 mod drift;
 mod file;
 mod findings;
+mod fold;
 mod guest;
 mod load_balancer;
 mod map;

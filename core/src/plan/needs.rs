@@ -4,6 +4,7 @@ use super::addresses::{PublicAddresses, frontend_address};
 use crate::config::{DataLoadBalancer, DesiredLoadBalancer, GuestMode};
 use crate::model::guest::{AZURE_PROBE_SOURCE, EntryKey, Opening, Os, WeakHost};
 use crate::model::{ArmId, ItemKind, LoadBalancer, Protocol, Rule, Where};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,13 +24,18 @@ pub struct Member {
 /// What the rules demand of one guest.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
-    /// Entry → the names of the rules it is for.
-    pub entries: BTreeMap<EntryKey, BTreeSet<Arc<str>>>,
+    /// What is at the frontends, the same for every guest that the same rules reach, and kept once for all of them.
+    common: Arc<Entries>,
+    /// What is at the guest's own addresses. No key is in both.
+    own: Entries,
     /// Where applications have to listen.
     pub services: Vec<Service>,
     /// Destinations of HA-ports rules, which may use any port.
     pub every_port: BTreeSet<Where>,
 }
+
+/// Entry → the names of the rules it is for.
+pub type Entries = BTreeMap<EntryKey, BTreeSet<Arc<str>>>;
 
 /// Packets of one rule as they arrive inside one guest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -219,8 +225,8 @@ impl Reach {
         !self.by_target.is_empty() && self.by_target.contains_key(&member.id.folded())
     }
 
-    /// What the selected rules demand of a member.
-    pub fn demand(&self, member: &Member, select: Select, needs: &mut Needs) {
+    /// The selected rules that lead to the member, in the order of the load balancer.
+    fn reaching(&self, member: &Member, select: &[Select]) -> BTreeSet<usize> {
         let mut reached: BTreeSet<usize> = BTreeSet::new();
         if !self.by_pool.is_empty() {
             for pool in &member.pools {
@@ -235,17 +241,34 @@ impl Reach {
                     .flatten(),
             );
         }
-        for rule in reached.into_iter().filter_map(|at| self.rules.get(at)) {
-            if rule.declared == (select == Select::Declared) {
-                self.demand_of(rule, member, needs);
-            }
+        reached.retain(|at| {
+            self.rules.get(*at).is_some_and(|rule| {
+                let is = if rule.declared {
+                    Select::Declared
+                } else {
+                    Select::Others
+                };
+                rule.mode != GuestMode::None && select.contains(&is)
+            })
+        });
+        reached
+    }
+
+    /// What a rule demands at its frontend's address, whoever the member is.
+    fn at_frontend(rule: &Read, entries: &mut Entries) {
+        let Some(destination) = rule.frontend.as_ref().filter(|_| rule.floating) else {
+            return;
+        };
+        if rule.mode == GuestMode::Loopback {
+            demand(entries, EntryKey::Address(destination.clone()), &rule.name);
+        }
+        for port in &rule.ports {
+            demand(entries, opening(*port, destination), &rule.name);
         }
     }
 
-    fn demand_of(&self, rule: &Read, member: &Member, needs: &mut Needs) {
-        if rule.mode == GuestMode::None {
-            return;
-        }
+    /// What a rule demands at the member's own address, and where applications have to listen.
+    fn at_member(&self, rule: &Read, member: &Member, needs: &mut Needs) {
         let destination = if rule.floating {
             rule.frontend.clone()
         } else {
@@ -264,25 +287,19 @@ impl Reach {
                     port: *port,
                 });
         if rule.floating && rule.mode == GuestMode::Loopback {
-            needs.demand(EntryKey::Address(destination.clone()), &rule.name);
             let settings = member.own_address.filter(|_| member.os == Os::Windows);
             for setting in settings.into_iter().flat_map(WeakHost::all_for) {
-                needs.demand(EntryKey::WeakHost(setting), &rule.name);
+                demand(&mut needs.own, EntryKey::WeakHost(setting), &rule.name);
             }
         }
         if rule.every_port {
             needs.every_port.insert(destination.clone());
         }
         for (protocol, port) in &rule.ports {
-            needs.demand(
-                EntryKey::Firewall(Opening {
-                    protocol: *protocol,
-                    destination: destination.clone(),
-                    port: *port,
-                    source: None,
-                }),
-                &rule.name,
-            );
+            if !rule.floating {
+                let key = opening((*protocol, *port), &destination);
+                demand(&mut needs.own, key, &rule.name);
+            }
             needs.services.push(Service {
                 rule: Arc::clone(&rule.name),
                 load_balancer: Arc::clone(&self.load_balancer),
@@ -297,9 +314,66 @@ impl Reach {
             });
         }
         if let Some(probe) = &probe {
-            needs.demand(probe_opening(probe), &rule.name);
+            demand(&mut needs.own, probe_opening(probe), &rule.name);
         }
     }
+}
+
+fn demand(entries: &mut Entries, key: EntryKey, because: &Arc<str>) {
+    entries.entry(key).or_default().insert(Arc::clone(because));
+}
+
+fn opening((protocol, port): (Protocol, Option<u16>), destination: &Where) -> EntryKey {
+    EntryKey::Firewall(Opening {
+        protocol,
+        destination: destination.clone(),
+        port,
+        source: None,
+    })
+}
+
+/// What guests need in common, by the rules that reach them: a thousand guests of five pools need five such sets.
+#[derive(Debug, Default)]
+pub struct Common(RefCell<HashMap<Vec<BTreeSet<usize>>, Arc<Entries>>>);
+
+impl Common {
+    fn of(&self, all: &[Reach], reached: Vec<BTreeSet<usize>>) -> Arc<Entries> {
+        let mut known = self.0.borrow_mut();
+        if let Some(entries) = known.get(&reached) {
+            return Arc::clone(entries);
+        }
+        let mut entries = Entries::new();
+        for (reach, rules) in all.iter().zip(&reached) {
+            for rule in rules.iter().filter_map(|at| reach.rules.get(*at)) {
+                Reach::at_frontend(rule, &mut entries);
+            }
+        }
+        let entries = Arc::new(entries);
+        known.insert(reached, Arc::clone(&entries));
+        entries
+    }
+}
+
+/// What the selected rules demand of a guest. `common` belongs to `all` and to nothing else.
+pub fn needs(all: &[Reach], members: &[Member], select: &[Select], common: &Common) -> Needs {
+    let mut needs = Needs::default();
+    let mut reached = Vec::with_capacity(all.len());
+    for reach in all {
+        let mut by_any = BTreeSet::new();
+        for member in members {
+            let rules = reach.reaching(member, select);
+            for rule in rules.iter().filter_map(|at| reach.rules.get(*at)) {
+                reach.at_member(rule, member, &mut needs);
+            }
+            by_any.extend(rules);
+        }
+        reached.push(by_any);
+    }
+    needs.services.sort();
+    needs.services.dedup();
+    needs.common = common.of(all, reached);
+    needs.keep_apart();
+    needs
 }
 
 fn read(
@@ -354,11 +428,38 @@ pub fn probe_opening(probe: &Probe) -> EntryKey {
 }
 
 impl Needs {
-    fn demand(&mut self, key: EntryKey, because: &Arc<str>) {
-        self.entries
-            .entry(key)
-            .or_default()
-            .insert(Arc::clone(because));
+    /// A frontend's address that is a guest's own as well: such a guest holds everything by itself.
+    fn keep_apart(&mut self) {
+        if self.own.keys().any(|key| self.common.contains_key(key)) {
+            for (key, because) in self.common.iter() {
+                let all = self.own.entry(key.clone()).or_default();
+                all.extend(because.iter().cloned());
+            }
+            self.common = Arc::default();
+        }
+    }
+
+    /// Every entry with the rules it is for, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (&EntryKey, &BTreeSet<Arc<str>>)> {
+        let (mut common, mut own) = (self.common.iter().peekable(), self.own.iter().peekable());
+        std::iter::from_fn(move || match (common.peek(), own.peek()) {
+            (Some((a, _)), Some((b, _))) if b < a => own.next(),
+            (Some(_), _) => common.next(),
+            (None, _) => own.next(),
+        })
+    }
+
+    /// The entries that the other needs do not have.
+    pub fn beyond(&self, other: &Self) -> impl Iterator<Item = (&EntryKey, &BTreeSet<Arc<str>>)> {
+        let differ = !Arc::ptr_eq(&self.common, &other.common);
+        let common = differ.then(|| self.common.iter()).into_iter().flatten();
+        let all = common.chain(&self.own);
+        all.filter(|(key, _)| other.because(key).is_none())
+    }
+
+    /// The rules that an entry is for; `None` where none demands it.
+    pub fn because(&self, key: &EntryKey) -> Option<&BTreeSet<Arc<str>>> {
+        self.common.get(key).or_else(|| self.own.get(key))
     }
 
     /// Whether any of the rules uses this entry.
@@ -367,6 +468,6 @@ impl Needs {
             EntryKey::Firewall(opening) => self.every_port.contains(&opening.destination),
             EntryKey::Address(_) | EntryKey::WeakHost(_) => false,
         };
-        through_ha || self.entries.contains_key(key)
+        through_ha || self.because(key).is_some()
     }
 }

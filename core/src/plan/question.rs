@@ -4,6 +4,7 @@ use super::addresses::PublicAddresses;
 use super::announced::announced;
 use super::drift::{Compared, drift};
 use super::findings::findings;
+use super::fold::Fold;
 use super::guest::{GuestPlan, Membership, Rules, Surroundings, guest, lost_lineages, placed};
 use super::load_balancer::{self, LoadBalancerPlan};
 use super::past::{
@@ -112,6 +113,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         moves: &moves,
         claim: &claim,
         predecessors: &predecessors,
+        fold: Fold::default(),
     };
     let guests: Vec<GuestPlan> = places
         .into_iter()
@@ -436,7 +438,10 @@ fn reliances(
                 .iter()
                 .any(|p| p.writes() && guest.load_balancers.contains(&p.id));
         if goes_live {
-            all.extend(guest.relies_on.iter().cloned());
+            all.extend(guest.relies_on.iter().map(|key| Reliance::Entry {
+                guest: guest.reference.clone(),
+                key: key.clone(),
+            }));
         }
         // What is taken away was not used by any rule that was seen: those rules must not have changed.
         if !guest.release.is_empty() {

@@ -154,7 +154,7 @@ pub fn stages(plan: &LoadBalancerPlan, guests: &[GuestPlan], moves: &Moves) -> O
         for touch in guest
             .ensure
             .iter()
-            .filter(|touch| guest.between.contains(&touch.key))
+            .filter(|touch| guest.holds_between(&touch.key))
         {
             let Some(Where::AfterApply(source)) = touch.key.destination() else {
                 continue;

@@ -7,9 +7,9 @@ use super::stages::{Moves, Stages, stages};
 use super::title;
 use super::{Action, Edge, GuestStep, MembershipEdit, Phase, Step, StepAction, StepId};
 use crate::model::guest::Touch;
-use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Where};
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Shared, Where};
 use crate::state::StateEdit;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Everything that is going to happen, before it is put in order.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,10 @@ pub struct Work<'a> {
 #[derive(Default)]
 struct Draft {
     steps: Vec<Step>,
+    /// Who waits for whom: a second reason to wait adds nothing.
+    edges: HashSet<(StepId, StepId)>,
+    /// The steps of each resource.
+    of_addr: HashMap<Addr, Vec<StepId>>,
 }
 
 impl Draft {
@@ -36,6 +40,7 @@ impl Draft {
     ) -> StepId {
         let id =
             StepId(u32::try_from(self.steps.len() + 1).expect("a plan has fewer than 2^32 steps"));
+        self.of_addr.entry(addr.clone()).or_default().push(id);
         self.steps.push(Step {
             id,
             phase,
@@ -52,13 +57,10 @@ impl Draft {
         let Some(for_step) = for_step else {
             return;
         };
-        let step = self
-            .steps
-            .iter_mut()
-            .find(|s| s.id == step)
-            .expect("steps are only waited for once pushed");
-        if step.id != for_step && !step.after.iter().any(|e| e.step == for_step) {
-            step.after.push(Edge {
+        if step != for_step && self.edges.insert((step, for_step)) {
+            // Steps are numbered from 1 as they are pushed, and only waited for once pushed.
+            let at = step.0 as usize - 1;
+            self.steps[at].after.push(Edge {
                 step: for_step,
                 why: why.into(),
             });
@@ -188,7 +190,7 @@ fn expand<'a>(
     index: &mut Index,
     guests: &'a [GuestPlan],
     staged: &[(&LoadBalancerPlan, Option<Stages>)],
-) -> Vec<(&'a GuestPlan, Vec<Touch>)> {
+) -> Vec<(&'a GuestPlan, Shared<Touch>)> {
     let ahead: BTreeSet<&ArmId> = staged
         .iter()
         .filter_map(|(_, stages)| stages.as_ref())
@@ -200,12 +202,15 @@ fn expand<'a>(
     };
     let mut all_late = Vec::new();
     for plan in guests.iter().filter(|g| !g.ensure.is_empty()) {
-        let (mut late, mut early): (Vec<Touch>, Vec<Touch>) =
-            plan.ensure.iter().cloned().partition(waits);
-        if !late.is_empty() && !early.iter().any(|touch| plan.between.contains(&touch.key)) {
+        let (mut late, mut early): (Shared<Touch>, Shared<Touch>) = plan
+            .ensure
+            .shared()
+            .cloned()
+            .partition(|touch| waits(touch));
+        if !late.is_empty() && !early.iter().any(|touch| plan.holds_between(&touch.key)) {
             // Nothing of it is needed before: one script is enough.
             late = plan.ensure.clone();
-            early.clear();
+            early = Shared::default();
         }
         if !late.is_empty() {
             all_late.push((plan, late));
@@ -227,7 +232,7 @@ fn expand<'a>(
     all_late
 }
 
-fn expand_late(draft: &mut Draft, index: &mut Index, late: &[(&GuestPlan, Vec<Touch>)]) {
+fn expand_late(draft: &mut Draft, index: &mut Index, late: &[(&GuestPlan, Shared<Touch>)]) {
     for (plan, touches) in late {
         let id = gain(draft, plan, touches);
         for touch in touches {
@@ -244,14 +249,14 @@ fn expand_late(draft: &mut Draft, index: &mut Index, late: &[(&GuestPlan, Vec<To
     }
 }
 
-fn gain(draft: &mut Draft, plan: &GuestPlan, touches: &[Touch]) -> StepId {
+fn gain(draft: &mut Draft, plan: &GuestPlan, touches: &Shared<Touch>) -> StepId {
     let mut record = guest_edits(plan);
     record.extend(plan.record.iter().cloned());
     record.extend(touches.iter().map(|t| entry(&plan.addr, t)));
     let step = GuestStep {
         guest: plan.reference.clone(),
-        ensure: touches.to_vec(),
-        release: Vec::new(),
+        ensure: touches.clone(),
+        release: Shared::default(),
     };
     let title = title::gain(touches);
     draft.push(
@@ -573,7 +578,7 @@ fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
         }
         let step = GuestStep {
             guest: plan.reference.clone(),
-            ensure: Vec::new(),
+            ensure: Shared::default(),
             release: plan.release.clone(),
         };
         let title = title::lose(&plan.release);
@@ -687,12 +692,7 @@ fn records(draft: &mut Draft, work: &Work<'_>) {
                 StepAction::Record,
                 record,
             );
-            let earlier: Vec<StepId> = draft
-                .steps
-                .iter()
-                .filter(|s| s.addr == plan.addr && s.id != id)
-                .map(|s| s.id)
-                .collect();
+            let earlier = draft.of_addr.get(&plan.addr).cloned().unwrap_or_default();
             for step in earlier {
                 draft.wait(id, Some(step), "the state learns of it last");
             }
@@ -700,23 +700,40 @@ fn records(draft: &mut Draft, work: &Work<'_>) {
     }
 }
 
-/// Numbers steps so that a step's number is greater than those of the steps it waits for.
+/// Numbers steps so that a step's number is greater than those of the steps it waits for, and otherwise in the order in
+/// which they were drafted.
 fn renumber(steps: Vec<Step>) -> Vec<Step> {
-    let mut ordered: Vec<Step> = Vec::with_capacity(steps.len());
-    let mut left = steps;
-    while !left.is_empty() {
-        let done: BTreeSet<StepId> = ordered.iter().map(|s| s.id).collect();
-        let ready = left
-            .iter()
-            .position(|s| s.after.iter().all(|e| done.contains(&e.step)));
-        // A circle would be a bug of the planner; the engine refuses a step that waits for a later one.
-        let next = left.remove(ready.unwrap_or(0));
-        ordered.push(next);
+    let mut waiters: HashMap<StepId, Vec<usize>> = HashMap::new();
+    let mut open: Vec<usize> = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        open.push(step.after.len());
+        for edge in &step.after {
+            waiters.entry(edge.step).or_default().push(at);
+        }
     }
-    let number: BTreeMap<StepId, StepId> = ordered
+    let mut left: BTreeSet<usize> = (0..steps.len()).collect();
+    let mut ready: BTreeSet<usize> = left.iter().copied().filter(|at| open[*at] == 0).collect();
+    let mut order: Vec<usize> = Vec::with_capacity(steps.len());
+    // A circle would be a bug of the planner; the engine refuses a step that waits for a later one.
+    while let Some(next) = ready.pop_first().or_else(|| left.first().copied()) {
+        left.remove(&next);
+        order.push(next);
+        for waiter in waiters.get(&steps[next].id).into_iter().flatten() {
+            open[*waiter] -= 1;
+            if open[*waiter] == 0 && left.contains(waiter) {
+                ready.insert(*waiter);
+            }
+        }
+    }
+    let number: HashMap<StepId, StepId> = order
         .iter()
         .zip(1..)
-        .map(|(step, number)| (step.id, StepId(number)))
+        .map(|(at, number)| (steps[*at].id, StepId(number)))
+        .collect();
+    let mut drafted: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    let mut ordered: Vec<Step> = order
+        .into_iter()
+        .filter_map(|at| drafted[at].take())
         .collect();
     for step in &mut ordered {
         step.id = number[&step.id];

@@ -1,9 +1,9 @@
 //! What each step is called, in the words of a progress line.
 
 use super::{Action, Change, MembershipEdit};
-use crate::model::ArmId;
 use crate::model::ItemKind;
 use crate::model::guest::{EntryKey, SettingOn, Touch};
+use crate::model::{ArmId, Shared};
 
 /// An entry in few words: `address 65.52.0.2/32`, `firewall tcp/80`.
 pub fn entry(key: &EntryKey) -> String {
@@ -43,7 +43,7 @@ fn address_source(address: &crate::model::Where) -> String {
 }
 
 /// A few entries by name, many by count.
-fn entries(touches: &[Touch]) -> String {
+fn entries(touches: &Shared<Touch>) -> String {
     const NAMED: usize = 3;
     if touches.len() <= NAMED {
         return touches
@@ -82,11 +82,11 @@ fn entries(touches: &[Touch]) -> String {
     }
 }
 
-pub fn gain(touches: &[Touch]) -> String {
+pub fn gain(touches: &Shared<Touch>) -> String {
     entries(touches)
 }
 
-pub fn lose(touches: &[Touch]) -> String {
+pub fn lose(touches: &Shared<Touch>) -> String {
     format!("without {}", entries(touches))
 }
 

@@ -428,7 +428,7 @@ impl<'a> Troubles<'a> {
         for moved in scene.drift.iter().filter(|d| d.kind.is_news()) {
             by_addr.entry(&moved.addr).or_default().push(Trouble {
                 severity: moved.severity,
-                what: moved.what.clone(),
+                what: moved.what.to_string(),
             });
         }
         for found in scene
@@ -439,7 +439,7 @@ impl<'a> Troubles<'a> {
             let Some(addr) = &found.addr else { continue };
             by_addr.entry(addr).or_default().push(Trouble {
                 severity: found.severity,
-                what: found.what.clone(),
+                what: found.what.to_string(),
             });
         }
         Self { by_addr }

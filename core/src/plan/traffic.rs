@@ -5,8 +5,8 @@ use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
 use super::{Effect, Step, StepAction, StepId, Traffic};
 use crate::model::item::diff;
-use crate::model::{ArmId, ItemKind, LoadBalancer, Protocol, Rule, Where};
-use std::collections::BTreeSet;
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Protocol, Rule, Where};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub fn traffic(
     plans: &[LoadBalancerPlan],
@@ -15,17 +15,20 @@ pub fn traffic(
     public: &PublicAddresses,
 ) -> Vec<Traffic> {
     let mut all = Vec::new();
+    let members = Members::new(guests);
+    let moves = Moves::new(steps);
     for plan in plans.iter().filter(|p| p.writes()) {
         let Some(write) = last_write(steps, &plan.id) else {
             continue;
         };
         let mut names: Vec<&str> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
         for side in [plan.after.as_ref(), plan.observed.as_ref()]
             .into_iter()
             .flatten()
         {
             for rule in side.rules() {
-                if !names.iter().any(|n| n.eq_ignore_ascii_case(rule.name())) {
+                if seen.insert(rule.name().to_ascii_lowercase()) {
                     names.push(rule.name());
                 }
             }
@@ -33,9 +36,12 @@ pub fn traffic(
         for name in names {
             all.extend(of_rule(
                 plan,
-                guests,
+                &members,
                 name,
-                &Moments { steps, write },
+                &Moments {
+                    moves: &moves,
+                    write,
+                },
                 public,
             ));
         }
@@ -49,37 +55,78 @@ pub fn traffic(
     all
 }
 
+/// The guests of each pool.
+struct Members<'a>(HashMap<&'a ArmId, Vec<(&'a Addr, &'a GuestPlan)>>);
+
+impl<'a> Members<'a> {
+    fn new(guests: &'a [GuestPlan]) -> Self {
+        let mut of_pool: HashMap<&ArmId, Vec<_>> = HashMap::new();
+        for guest in guests {
+            for pool in &guest.pools {
+                of_pool.entry(pool).or_default().push((&guest.addr, guest));
+            }
+        }
+        Self(of_pool)
+    }
+
+    /// How many guests are in one of the pools, and how many of them are ready.
+    fn count(&self, pools: &[ArmId]) -> (usize, usize) {
+        let is_ready = |g: &GuestPlan| g.unreadable.is_none() && !g.gone && g.blocked.is_empty();
+        let of = |pool: &ArmId| self.0.get(pool).into_iter().flatten().copied();
+        let guests: BTreeMap<&Addr, &GuestPlan> = match pools {
+            // The common case, without sorting.
+            [pool] => {
+                let ready = of(pool).filter(|(_, guest)| is_ready(guest)).count();
+                return (of(pool).count(), ready);
+            }
+            pools => pools.iter().flat_map(of).collect(),
+        };
+        let ready = guests.values().filter(|guest| is_ready(guest)).count();
+        (guests.len(), ready)
+    }
+}
+
+/// The first step in which a NIC joins each pool, and the first in which one leaves it.
+struct Moves<'a>(HashMap<(&'a ArmId, bool), StepId>);
+
+impl<'a> Moves<'a> {
+    fn new(steps: &'a [Step]) -> Self {
+        let mut first: HashMap<(&ArmId, bool), StepId> = HashMap::new();
+        for step in steps {
+            if let StepAction::PutNetworkInterface { edits, .. } = &step.action {
+                for edit in edits {
+                    let known = first.entry((&edit.pool, edit.join)).or_insert(step.id);
+                    *known = step.id.min(*known);
+                }
+            }
+        }
+        Self(first)
+    }
+}
+
 /// When things happen to the rules of one load balancer.
 struct Moments<'a> {
-    steps: &'a [Step],
+    moves: &'a Moves<'a>,
     /// The write (or the deletion) of the load balancer itself.
     write: StepId,
 }
 
 impl Moments<'_> {
-    fn memberships(&self, rule: &Rule<'_>, join: bool) -> impl Iterator<Item = StepId> {
-        let pools: Vec<ArmId> = rule.pools().collect();
-        self.steps
-            .iter()
-            .filter(move |step| match &step.action {
-                StepAction::PutNetworkInterface { edits, .. } => edits
-                    .iter()
-                    .any(|e| e.join == join && pools.contains(&e.pool)),
-                _ => false,
-            })
-            .map(|step| step.id)
+    fn first(&self, rule: &Rule<'_>, join: bool) -> Option<StepId> {
+        rule.pools()
+            .filter_map(|pool| self.moves.0.get(&(&pool, join)).copied())
+            .min()
     }
 
     /// A rule serves once it is written and the first member is in its pool.
     fn begins(&self, rule: &Rule<'_>, has_members: bool) -> StepId {
-        let first = self.memberships(rule, true).min().filter(|_| !has_members);
+        let first = self.first(rule, true).filter(|_| !has_members);
         first.map_or(self.write, |joined| joined.max(self.write))
     }
 
     /// A rule ends when it is deleted, or before that when its members leave.
     fn ends(&self, rule: &Rule<'_>) -> StepId {
-        self.memberships(rule, false)
-            .min()
+        self.first(rule, false)
             .map_or(self.write, |left| left.min(self.write))
     }
 }
@@ -100,7 +147,7 @@ fn last_write(steps: &[Step], id: &ArmId) -> Option<StepId> {
 
 fn of_rule(
     plan: &LoadBalancerPlan,
-    guests: &[GuestPlan],
+    members: &Members<'_>,
     name: &str,
     moments: &Moments<'_>,
     public: &PublicAddresses,
@@ -118,14 +165,7 @@ fn of_rule(
         (_, _, _, _) => return None,
     };
     let rule = Rule { item };
-    let members: Vec<&GuestPlan> = guests
-        .iter()
-        .filter(|g| rule.pools().any(|pool| g.pools.contains(&pool)))
-        .collect();
-    let ready = members
-        .iter()
-        .filter(|g| g.unreadable.is_none() && !g.gone && g.blocked.is_empty())
-        .count();
+    let (members, ready) = members.count(&rule.pools().collect::<Vec<_>>());
     let effect = match (before, after) {
         (None, Some(_)) => {
             let already =
@@ -188,7 +228,7 @@ fn of_rule(
         rule: item.name.clone(),
         load_balancer: plan.addr.clone(),
         effect,
-        members: members.len(),
+        members,
     })
 }
 

@@ -3,10 +3,12 @@
 use crate::model::guest::{EntryKey, EntryState, GuestRef, Os, Touch};
 use crate::model::{
     Addr, ArmId, Digest, FieldDiff, Fingerprint, ItemKind, LoadBalancer, Protocol, PublicIp,
-    Severity, Where,
+    Severity, Shared, Where,
 };
 use crate::state::StateEdit;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 pub const PLAN_FORMAT: &str = "plimsoll-plan";
 pub const PLAN_VERSION: u32 = 1;
@@ -91,8 +93,8 @@ pub struct Change {
     pub fields: Vec<FieldDiff>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<ItemChange>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub entries: Vec<EntryChange>,
+    #[serde(default, skip_serializing_if = "Shared::is_empty")]
+    pub entries: Shared<EntryChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub memberships: Vec<MembershipChange>,
     /// Sub-resources that are neither in the configuration nor in the state: kept in every PUT.
@@ -111,7 +113,7 @@ impl Change {
             about: String::new(),
             fields: Vec::new(),
             items: Vec::new(),
-            entries: Vec::new(),
+            entries: Shared::default(),
             memberships: Vec::new(),
             foreign: Vec::new(),
             notes: Vec::new(),
@@ -245,9 +247,9 @@ pub struct MembershipEdit {
 pub struct GuestStep {
     pub guest: GuestRef,
     /// What shall be there, live and after a reboot, with our claim on it.
-    pub ensure: Vec<Touch>,
+    pub ensure: Shared<Touch>,
     /// What our claim is taken off; it goes when no other claim holds it.
-    pub release: Vec<Touch>,
+    pub release: Shared<Touch>,
 }
 
 /// Something that was read and relied upon, but is not written.
@@ -278,11 +280,11 @@ pub struct Drift {
     pub severity: Severity,
     pub kind: DriftKind,
     /// `address 65.52.0.1/32 is missing on lo`
-    pub what: String,
+    pub what: Arc<str>,
     /// What it does to traffic.
     pub impact: Vec<String>,
     /// When and by whom, as far as it is known: `since the last apply (someone or something removed it)`.
-    pub cause: String,
+    pub cause: Cow<'static, str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -301,12 +303,12 @@ pub enum DriftKind {
 /// A check's result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    pub code: String,
+    pub code: Cow<'static, str>,
     pub severity: Severity,
     pub addr: Option<Addr>,
-    pub what: String,
+    pub what: Arc<str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub notes: Vec<Arc<str>>,
 }
 
 /// What happens to one destination that clients use.

@@ -85,7 +85,7 @@ fn a_deleted_address_is_drift_with_its_true_impact_and_the_next_apply_heals_it()
     let drift = &plan.drift[0];
     assert_eq!(drift.addr.to_string(), "guest.vm1");
     assert_eq!(drift.kind, DriftKind::Changed);
-    assert_eq!(drift.what, "address 65.52.0.1/32 is missing on lo");
+    assert_eq!(&*drift.what, "address 65.52.0.1/32 is missing on lo");
     assert!(
         drift.impact.iter().any(|i| i
             .starts_with("green 65.52.0.1:80/tcp: connections that Azure sends to vm1 die")

@@ -107,7 +107,7 @@ fn a_weak_host_setting_that_someone_turned_off_is_drift() {
     assert_eq!(plan.drift.len(), 1, "{:#?}", plan.drift);
     let drift = &plan.drift[0];
     assert_eq!(drift.kind, DriftKind::Changed);
-    assert_eq!(drift.what, "weak host receive (ipv4) on the NIC is off");
+    assert_eq!(&*drift.what, "weak host receive (ipv4) on the NIC is off");
     assert!(
         drift
             .impact

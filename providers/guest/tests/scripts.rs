@@ -42,8 +42,8 @@ fn script(deployment: &str, lineage: &str, label: &str) -> Result<String, String
             os: Os::Linux,
             connection: Connection::Local,
         },
-        ensure: touches.to_vec(),
-        release: Vec::new(),
+        ensure: touches.to_vec().into(),
+        release: Vec::new().into(),
     };
     let mut firewall = Firewall::none();
     firewall.base.push(Chain {

@@ -59,14 +59,14 @@ pub(crate) fn of_plan(context: &Context, plan: &Plan, places: &Places<'_>) {
     let found = plan.findings.iter().filter_map(|f| {
         let mut message = match &f.addr {
             Some(addr) => format!("{addr}: {}", f.what),
-            None => f.what.clone(),
+            None => f.what.to_string(),
         };
         for note in &f.notes {
             message.push_str(&format!("\n{note}"));
         }
         Some(Annotation {
             loudness: loudness(f.severity)?,
-            code: f.code.clone(),
+            code: f.code.to_string(),
             message,
             place: f.addr.as_ref().and_then(|a| places.of(a, &f.what)),
         })

@@ -61,7 +61,7 @@ pub(crate) fn blocks<'a>(plan: &'a Plan) -> Vec<Block<'a>> {
                 .collect(),
             findings: findings
                 .iter()
-                .map(|f| (f.code.clone(), without_name(&f.what, &change.addr)))
+                .map(|f| (f.code.to_string(), without_name(&f.what, &change.addr)))
                 .collect(),
         };
         let at = *known.entry(likeness).or_insert_with(|| {

@@ -28,7 +28,7 @@ impl<'a> Places<'a> {
                         Some(&balancer.item(kind, &name)?.span)
                     })
                     .unwrap_or(&balancer.span),
-                None => &desired.data_load_balancers.get(&addr.label)?.span,
+                None => &desired.data_load_balancers.get(&*addr.label)?.span,
             },
         };
         place(told, span)

@@ -6,7 +6,7 @@ use plimsoll_core::apply::Event;
 use plimsoll_core::config::GuestMode;
 use plimsoll_core::model::guest::{EntryKey, EntryState};
 use plimsoll_core::model::{
-    Addr, ArmId, Attr, FieldDiff, ItemKind, Kind, Protocol, Severity, Where, digest_of,
+    Addr, ArmId, Attr, FieldDiff, ItemKind, Kind, Protocol, Severity, Shared, Where, digest_of,
 };
 use plimsoll_core::plan::{
     Action, Change, Drift, DriftKind, Edge, Effect, EntryChange, Finding, ForeignItem,
@@ -74,7 +74,7 @@ pub(crate) fn change(addr: Addr, action: Action, about: &str) -> Change {
         about: about.to_owned(),
         fields: vec![],
         items: vec![],
-        entries: vec![],
+        entries: Shared::default(),
         memberships: vec![],
         foreign: vec![],
         notes: vec![],
@@ -112,7 +112,7 @@ fn guest_change(name: &str, own: &str) -> Change {
         Action::Update,
         &format!("linux · ssh {name}.internal"),
     );
-    change.entries = vec![
+    change.entries = [
         entry("address 65.52.0.2", "on lo"),
         entry(
             "firewall tcp port 80 to 65.52.0.2",
@@ -122,7 +122,9 @@ fn guest_change(name: &str, own: &str) -> Change {
             &format!("firewall tcp port 8080 from 168.63.129.16 to {own}"),
             "nftables, inet filter input",
         ),
-    ];
+    ]
+    .into_iter()
+    .collect();
     change.entries[2].because = vec!["green".into(), "purple".into()];
     change.entries[2].before.live = true;
     change
@@ -228,10 +230,10 @@ pub(crate) fn plan() -> Plan {
         findings: ["vm1", "vm2"]
             .iter()
             .map(|vm| Finding {
-                code: "PL0301".to_owned(),
+                code: "PL0301".into(),
                 severity: Severity::Warning,
                 addr: Some(guest(vm)),
-                what: "nothing listens on 65.52.0.2:80".to_owned(),
+                what: "nothing listens on 65.52.0.2:80".into(),
                 notes: vec!["Rule \"purple\" will refuse connections until something does.".into()],
             })
             .collect(),
@@ -324,14 +326,15 @@ pub(crate) fn hostile() -> Plan {
         for field in change.items.iter_mut().flat_map(|i| &mut i.fields) {
             field.before = Some(Attr::Text(nasty.clone()));
         }
-        for entry in &mut change.entries {
+        for at in 0..change.entries.len() {
+            let entry = &mut change.entries[at];
             entry.how = nasty.clone();
             entry.because = vec![nasty.clone()];
         }
     }
     for finding in &mut plan.findings {
-        finding.what = nasty.clone();
-        finding.notes = vec![nasty.clone()];
+        finding.what = nasty.as_str().into();
+        finding.notes = vec![nasty.as_str().into()];
     }
     for flow in &mut plan.traffic {
         flow.rule = nasty.clone();
@@ -353,9 +356,9 @@ pub(crate) fn hostile() -> Plan {
     }
     plan.drift = drifted().drift;
     for drift in &mut plan.drift {
-        drift.what = nasty.clone();
+        drift.what = nasty.as_str().into();
         drift.impact = vec![nasty.clone()];
-        drift.cause = nasty.clone();
+        drift.cause = nasty.clone().into();
     }
     plan.blocked = vec![nasty];
     plan.complete = false;
@@ -489,20 +492,20 @@ pub(crate) fn drifted() -> Plan {
                 addr: guest("vm2"),
                 severity: Severity::Warning,
                 kind: DriftKind::WouldNotSurviveReboot,
-                what: "firewall rule for 65.52.0.1:80 would not survive a reboot".to_owned(),
+                what: "firewall rule for 65.52.0.1:80 would not survive a reboot".into(),
                 impact: vec![],
-                cause: String::new(),
+                cause: "".into(),
             },
             Drift {
                 id: "guest.vm1/address 65.52.0.1".to_owned(),
                 addr: guest("vm1"),
                 severity: Severity::Error,
                 kind: DriftKind::Changed,
-                what: "address 65.52.0.1/32 is missing on lo".to_owned(),
+                what: "address 65.52.0.1/32 is missing on lo".into(),
                 impact: vec![
                     "green 65.52.0.1:80/tcp: connections that Azure sends to vm1 die; its probe goes to the VM's own address and still passes".to_owned(),
                 ],
-                cause: "since the last apply (someone or something removed it)".to_owned(),
+                cause: "since the last apply (someone or something removed it)".into(),
             },
         ],
         ..empty()

@@ -145,7 +145,7 @@ mod tests {
     fn codes_of(desired: &Desired, observed: &Observed) -> Vec<String> {
         findings(desired, observed)
             .into_iter()
-            .map(|f| f.code)
+            .map(|f| f.code.into_owned())
             .collect()
     }
 

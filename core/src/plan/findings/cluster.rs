@@ -128,7 +128,10 @@ mod tests {
                 interfaces: 1,
             })
             .collect();
-        findings(&seen).into_iter().map(|f| f.code).collect()
+        findings(&seen)
+            .into_iter()
+            .map(|f| f.code.into_owned())
+            .collect()
     }
 
     #[test]

@@ -135,7 +135,10 @@ mod tests {
             facts: &facts,
             interfaces,
         };
-        findings(&seen).into_iter().map(|f| f.code).collect()
+        findings(&seen)
+            .into_iter()
+            .map(|f| f.code.into_owned())
+            .collect()
     }
 
     #[test]

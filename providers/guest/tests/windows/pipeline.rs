@@ -437,7 +437,7 @@ async fn what_only_runs_now_or_only_comes_back_is_seen() {
             .insert(("IPv6", "Receive"), [false, true]);
     }
     let plan = scene.plan(Mode::Apply).await;
-    let said: Vec<&str> = plan.drift.iter().map(|d| d.what.as_str()).collect();
+    let said: Vec<&str> = plan.drift.iter().map(|d| &*d.what).collect();
     assert_eq!(
         said,
         [

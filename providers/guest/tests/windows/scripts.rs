@@ -94,8 +94,8 @@ fn step(claim: &Claim, label: &str, make: bool) -> GuestStep {
             os: Os::Windows,
             connection: Connection::Local,
         },
-        ensure,
-        release,
+        ensure: ensure.into(),
+        release: release.into(),
     }
 }
 

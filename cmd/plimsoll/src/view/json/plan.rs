@@ -516,9 +516,9 @@ pub(super) fn drift(drift: &plan::Drift, shown: &PlanShown<'_>) -> Drift {
             plan::DriftKind::NotYetApplied => DriftKind::NotYetApplied,
             plan::DriftKind::NeverRecorded => DriftKind::NeverRecorded,
         },
-        what: drift.what.clone(),
+        what: drift.what.to_string(),
         impact: drift.impact.clone(),
-        cause: drift.cause.clone(),
+        cause: drift.cause.to_string(),
         place: shown.places.of(&drift.addr, &drift.what).map(Place::from),
     }
 }
@@ -526,11 +526,11 @@ pub(super) fn drift(drift: &plan::Drift, shown: &PlanShown<'_>) -> Drift {
 pub(super) fn finding(finding: &plan::Finding, shown: &PlanShown<'_>) -> Finding {
     Finding {
         id: finding.id(),
-        code: finding.code.clone(),
+        code: finding.code.to_string(),
         severity: severity(finding.severity),
         address: finding.addr.as_ref().map(ToString::to_string),
-        what: finding.what.clone(),
-        notes: finding.notes.clone(),
+        what: finding.what.to_string(),
+        notes: finding.notes.iter().map(ToString::to_string).collect(),
         place: finding
             .addr
             .as_ref()

@@ -137,7 +137,7 @@ fn codes(plan: &Plan, page: &mut Page) {
         if of.is_empty() {
             continue;
         }
-        let codes: BTreeSet<&str> = of.iter().map(|f| f.code.as_str()).collect();
+        let codes: BTreeSet<&str> = of.iter().map(|f| &*f.code).collect();
         let codes: Vec<&str> = codes.into_iter().collect();
         page.line(
             Line::default()
