@@ -129,12 +129,12 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool {
         program: "node",
         package: "nodejs",
-        purpose: "drives the browser",
+        purpose: "drives the browser, and runs Azurite in place of Azure Storage",
     },
     Tool {
         program: "npm",
         package: "npm",
-        purpose: "installs what drives the browser",
+        purpose: "installs what runs on Node.js",
     },
     Tool {
         program: "shellcheck",

@@ -1,11 +1,15 @@
-//! Where plimsoll keeps its state: a local file so far. A blob under a lease can stand beside it, behind the same trait.
+//! Where plimsoll keeps its state: a local file, or a blob under a lease, behind the same trait.
 
 mod error;
-mod local;
+mod identity;
 mod lock;
 mod state_store;
 
+mod azblob;
+mod local;
+
+pub use azblob::{BlobAccess, BlobError, BlobPlace, BlobStore, LEASE, SharedAccessSignature};
 pub use error::StoreError;
 pub use local::{LocalStore, LockedStore};
 pub use lock::LockInfo;
-pub use state_store::{HeldState, StateStore};
+pub use state_store::{HeldState, StateStore, Unlocked};

@@ -4,10 +4,11 @@
 //! operating system takes it off) and `web.json.backup` (the serial before the last).
 
 use crate::error::StoreError;
+use crate::identity::{Identity, identity, words};
 use crate::lock::LockInfo;
+use crate::state_store::{HeldState, StateStore, Unlocked};
 use async_trait::async_trait;
 use plimsoll_core::apply::{KeepState, WorldError};
-use serde::Deserialize;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -34,15 +35,6 @@ struct Held {
     known: Option<Identity>,
 }
 
-/// Which writing of which state a file is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct Identity {
-    #[serde(default)]
-    lineage: String,
-    #[serde(default)]
-    serial: u64,
-}
-
 impl LocalStore {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
@@ -60,42 +52,107 @@ impl LocalStore {
     /// Takes the lock, or says who has it.
     pub fn lock(&self, info: &LockInfo) -> Result<LockedStore, StoreError> {
         make_folder(&self.path)?;
-        let path = beside(&self.path, ".lock");
-        let take = |source| StoreError::TakeLock {
-            path: path.clone(),
-            source,
-        };
+        match self.try_lock()? {
+            Tried::Taken(mut lock) => {
+                say_who(&mut lock, info).map_err(|source| self.no_lock(source))?;
+                let known = read(&self.path)?.map(|text| identity(&text));
+                Ok(LockedStore {
+                    inner: Arc::new(Mutex::new(Held {
+                        path: self.path.clone(),
+                        lock,
+                        known,
+                    })),
+                })
+            }
+            Tried::Held(by) => Err(StoreError::Locked {
+                place: self.place(),
+                by: by.map(Box::new),
+                ends_within: None,
+            }),
+        }
+    }
+
+    fn try_lock(&self) -> Result<Tried, StoreError> {
         // Not truncated: until the lock is ours, the text is the holder's.
         let mut lock = private()
             .read(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(take)?;
+            .open(beside(&self.path, ".lock"))
+            .map_err(|source| self.no_lock(source))?;
         match lock.try_lock() {
-            Ok(()) => {}
+            Ok(()) => Ok(Tried::Taken(lock)),
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 let by = lock
                     .read_to_string(&mut text)
                     .ok()
                     .and_then(|_| serde_json::from_str(&text).ok());
-                return Err(StoreError::Locked {
-                    path: self.path.clone(),
-                    by,
-                });
+                Ok(Tried::Held(by))
             }
-            Err(TryLockError::Error(source)) => return Err(take(source)),
+            Err(TryLockError::Error(source)) => Err(self.no_lock(source)),
         }
-        say_who(&mut lock, info).map_err(take)?;
-        let known = read(&self.path)?.map(|text| identity(&text));
-        Ok(LockedStore {
-            inner: Arc::new(Mutex::new(Held {
-                path: self.path.clone(),
-                lock,
-                known,
-            })),
+    }
+
+    fn no_lock(&self, source: io::Error) -> StoreError {
+        StoreError::TakeLock {
+            path: beside(&self.path, ".lock"),
+            source,
+        }
+    }
+
+    /// Who holds the lock, without taking it. `None` when nobody ever locked it.
+    fn tried(&self) -> Result<Option<Tried>, StoreError> {
+        if beside(&self.path, ".lock").exists() {
+            self.try_lock().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+/// What trying to take the lock found.
+enum Tried {
+    Taken(File),
+    /// Absent when the holder has not said who it is.
+    Held(Option<LockInfo>),
+}
+
+#[async_trait]
+impl StateStore for LocalStore {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn read(&self) -> Result<Option<String>, StoreError> {
+        Self::read(self)
+    }
+
+    async fn read_backup(&self) -> Result<Option<String>, StoreError> {
+        read(&beside(&self.path, ".backup"))
+    }
+
+    async fn lock(&self, info: &LockInfo) -> Result<Box<dyn HeldState>, StoreError> {
+        let locked: LockedStore = Self::lock(self, info)?;
+        Ok(Box::new(locked))
+    }
+
+    async fn holder(&self) -> Result<Option<LockInfo>, StoreError> {
+        Ok(match self.tried()? {
+            Some(Tried::Held(by)) => by,
+            Some(Tried::Taken(_)) | None => None,
         })
+    }
+
+    /// The operating system's lock goes with its process, and only with it.
+    async fn unlock(&self) -> Result<Unlocked, StoreError> {
+        match self.tried()? {
+            Some(Tried::Held(by)) => Err(StoreError::Alive {
+                place: self.place(),
+                by: by.map(Box::new),
+            }),
+            Some(Tried::Taken(_)) | None => Ok(Unlocked::WasNotLocked),
+        }
     }
 }
 
@@ -139,21 +196,32 @@ impl KeepState for LockedStore {
     }
 }
 
+#[async_trait]
+impl HeldState for LockedStore {
+    async fn read(&self) -> Result<Option<String>, StoreError> {
+        Self::read(self)
+    }
+
+    async fn release(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 impl Held {
     fn save(&mut self, text: &str) -> Result<(), StoreError> {
         let new: Identity = serde_json::from_str(text).map_err(|source| StoreError::NotAState {
-            path: self.path.clone(),
+            place: self.path.display().to_string(),
             source,
         })?;
         let old = read(&self.path)?;
         let found = old.as_deref().map(identity);
         if found != self.known {
             return Err(StoreError::Moved {
-                path: self.path.clone(),
+                place: self.path.display().to_string(),
                 moved: format!(
                     "it was {}, it is {}",
-                    name(self.known.as_ref()),
-                    name(found.as_ref())
+                    words(self.known.as_ref()),
+                    words(found.as_ref())
                 ),
             });
         }
@@ -180,28 +248,12 @@ impl Drop for Held {
     }
 }
 
-/// What a file says it is. A damaged file is nothing that may be overwritten unseen: its whole text is its identity.
-fn identity(text: &str) -> Identity {
-    serde_json::from_str(text).unwrap_or_else(|_| Identity {
-        lineage: format!("damaged: {text}"),
-        serial: 0,
-    })
-}
-
-fn name(identity: Option<&Identity>) -> String {
-    match identity {
-        None => "absent".to_owned(),
-        Some(identity) if identity.lineage.starts_with("damaged: ") => "damaged".to_owned(),
-        Some(identity) => format!("serial {} of lineage {}", identity.serial, identity.lineage),
-    }
-}
-
 fn read(path: &Path) -> Result<Option<String>, StoreError> {
     match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
             Err(_) => Err(StoreError::NotText {
-                path: path.to_owned(),
+                place: path.display().to_string(),
             }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

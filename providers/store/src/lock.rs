@@ -14,14 +14,23 @@ pub struct LockInfo {
     pub pid: u32,
     /// `apply`, `destroy`.
     pub operation: String,
+    /// Where the pipeline shows the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 impl fmt::Display for LockInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} (process {}) runs {} since {}",
-            self.who, self.pid, self.operation, self.at
-        )
+        let Self {
+            who,
+            at,
+            pid,
+            operation,
+            url,
+        } = self;
+        match url {
+            Some(url) => write!(f, "{who} ({url}) runs {operation} since {at}"),
+            None => write!(f, "{who} (process {pid}) runs {operation} since {at}"),
+        }
     }
 }

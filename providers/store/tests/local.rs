@@ -13,6 +13,7 @@ fn info() -> LockInfo {
         at: "2026-01-02T03:04:05Z".into(),
         pid: std::process::id(),
         operation: "apply".into(),
+        url: None,
     }
 }
 
