@@ -10,7 +10,7 @@ mod azurite;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use azure_core::http::HttpClient;
-use azurite::{ACCOUNT, Azurite, CONTAINER, Way, sas};
+use azurite::{ACCOUNT, Azurite, CONTAINER, Pass, Stand, Way, sas};
 use base64::Engine as _;
 use plimsoll_core::state::State;
 use plimsoll_store::{
@@ -19,6 +19,7 @@ use plimsoll_store::{
 };
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 fn info(who: &str) -> LockInfo {
@@ -205,16 +206,75 @@ async fn a_dead_holders_lease_ends_by_itself() {
     );
 }
 
+/// Never answers one renewal: the requests for the lease after the first, which takes it.
+#[derive(Default)]
+struct SwallowsARenewal(AtomicU32);
+
+impl Stand for SwallowsARenewal {
+    fn request(&self, bytes: &[u8]) -> Pass {
+        let words = b"comp=lease";
+        let asks = bytes.windows(words.len()).any(|w| w == words);
+        // The first finds no blob, the second takes the lease, the third renews it.
+        if asks && self.0.fetch_add(1, Ordering::SeqCst) == 2 {
+            Pass::Held { delivered: true }
+        } else {
+            Pass::On
+        }
+    }
+
+    fn answer(&self) -> bool {
+        true
+    }
+}
+
 #[tokio::test]
-async fn a_lease_is_renewed_while_it_is_held() {
+async fn a_lease_is_renewed_while_it_is_held_even_if_one_renewal_hangs() {
     let Some(azurite) = Azurite::with_container(&[]) else {
         return;
     };
-    let store = store(&azurite).with_lease(SHORT);
-    let held = lock(&store, "ann").await;
+    let swallows = Arc::new(SwallowsARenewal::default());
+    let way = Way::to(&azurite, &swallows);
+    let held_by = by_sas(&way.service(), &sas("rwac")).with_lease(SHORT);
+    let held = lock(&held_by, "ann").await;
     tokio::time::sleep(SHORT + Duration::from_secs(3)).await;
-    assert!(store.lock(&info("bob")).await.unwrap_err().is_locked());
+    assert!(swallows.0.load(Ordering::SeqCst) > 3, "it went on renewing");
+    let error = store(&azurite).lock(&info("bob")).await.unwrap_err();
+    assert!(error.is_locked());
     save(&*held, 1).await.unwrap();
+}
+
+/// Loses the answer to one request.
+#[derive(Default)]
+struct LosesOne(AtomicBool);
+
+impl Stand for LosesOne {
+    fn request(&self, _: &[u8]) -> Pass {
+        Pass::On
+    }
+
+    fn answer(&self) -> bool {
+        !self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl LosesOne {
+    fn next(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Each answer comes this much later.
+struct Slow(Duration);
+
+impl Stand for Slow {
+    fn request(&self, _: &[u8]) -> Pass {
+        Pass::On
+    }
+
+    fn answer(&self) -> bool {
+        std::thread::sleep(self.0);
+        true
+    }
 }
 
 #[tokio::test]
@@ -222,15 +282,16 @@ async fn an_answer_that_gets_lost_is_not_taken_for_somebody_elses_write() {
     let Some(azurite) = Azurite::with_container(&[]) else {
         return;
     };
-    let way = Way::to(&azurite);
+    let loses = Arc::new(LosesOne::default());
+    let way = Way::to(&azurite, &loses);
     let store = by_sas(&way.service(), &sas("rwac"));
-    way.lose_the_next_answer();
+    loses.next();
     let held = lock(&store, "ann").await;
-    way.lose_the_next_answer();
+    loses.next();
     save(&*held, 1).await.unwrap();
     save(&*held, 2).await.unwrap();
     assert_eq!(store.read().await.unwrap(), Some(state(2)));
-    way.lose_the_next_answer();
+    loses.next();
     held.release().await.unwrap();
     lock(&store, "bob").await;
 }
@@ -240,9 +301,8 @@ async fn a_slow_account_is_waited_for() {
     let Some(azurite) = Azurite::with_container(&[]) else {
         return;
     };
-    let way = Way::to(&azurite);
+    let way = Way::to(&azurite, &Arc::new(Slow(Duration::from_millis(300))));
     let store = by_sas(&way.service(), &sas("rwac"));
-    way.slow(Duration::from_millis(300));
     let held = lock(&store, "ann").await;
     save(&*held, 1).await.unwrap();
     held.release().await.unwrap();

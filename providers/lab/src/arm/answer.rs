@@ -22,9 +22,14 @@ pub fn answer(
 ) -> ArmAnswer {
     settle(world, now);
     let interference = world.faults.take(request.method, &request.path);
-    if interference.dropped == Some(Dropped::Before) {
+    let undone = match (interference.dropped, interference.held) {
+        (Some(Dropped::Before), _) => Some(Delivery::Drop),
+        (_, Some(Dropped::Before)) => Some(Delivery::Never),
+        (_, _) => None,
+    };
+    if let Some(delivery) = undone {
         return ArmAnswer {
-            delivery: Delivery::Drop,
+            delivery,
             ..ArmAnswer::default()
         };
     }
@@ -48,6 +53,9 @@ pub fn answer(
     };
     if interference.dropped == Some(Dropped::After) {
         answer.delivery = Delivery::Drop;
+    }
+    if interference.held == Some(Dropped::After) {
+        answer.delivery = Delivery::Never;
     }
     if request.method == Method::Head {
         answer.body = None;

@@ -2,7 +2,7 @@
 //!
 //! A fault is `KIND[=VALUE]`, then in any order `;name=value` options, then `on=METHOD PATHPART`.
 //! Kinds: `slow`, `429`, `409`, `412`, `500`, `503`, `504` (`5xx` means 500), `fail-operation`,
-//! `cancel-operation`, `superseded[=silently]`, `drop-connection[=before|after]`, `stale-reads`,
+//! `cancel-operation`, `superseded[=silently]`, `drop-connection[=before|after]`, `hold=before|after`, `stale-reads`,
 //! `nic-if-match`. Options: `count=N` (how often; for the status kinds also as the value), `skip=N`
 //! (let N matching requests pass first), `retry-after=S`, `code=C`.
 
@@ -19,7 +19,7 @@ use super::refusal::{Refusal, etag_mismatch, retryable};
 pub enum FaultError {
     #[error(
         "unknown fault `{0}`: use slow=2s, 429=N, 409=N, 412, 500, 503, 504, fail-operation, cancel-operation, \
-         superseded, drop-connection, stale-reads=2s, nic-if-match=honoured|ignored|refused, or off"
+         superseded, drop-connection, hold=before|after, stale-reads=2s, nic-if-match=honoured|ignored|refused, or off"
     )]
     Kind(String),
     #[error("fault `{fault}`: `{value}` is not {expected}")]
@@ -52,7 +52,7 @@ pub enum Ending {
     SupersededSilently,
 }
 
-/// Whether a dropped request was carried out first.
+/// Whether a dropped or held request was carried out first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dropped {
     Before,
@@ -65,6 +65,8 @@ enum Kind {
     Status(u16),
     End(Ending),
     Drop(Dropped),
+    /// Never answered, the connection stays open: a client can be stopped there for good.
+    Hold(Dropped),
     StaleReads(Duration),
     NicIfMatch(NicIfMatch),
 }
@@ -94,6 +96,7 @@ pub struct Interference {
     pub refusal: Option<Refusal>,
     pub retry_after: Option<u64>,
     pub dropped: Option<Dropped>,
+    pub held: Option<Dropped>,
     pub ending: Ending,
     pub slow: Option<Duration>,
     pub stale_for: Option<Duration>,
@@ -168,7 +171,7 @@ impl Fault {
             Kind::Status(409 | 412) | Kind::End(_) | Kind::Slow(_) | Kind::StaleReads(_) => {
                 method.writes() && !polling
             }
-            Kind::Status(_) | Kind::Drop(_) => true,
+            Kind::Status(_) | Kind::Drop(_) | Kind::Hold(_) => true,
             Kind::NicIfMatch(_) => false,
         };
         natural
@@ -188,6 +191,7 @@ impl Fault {
             Kind::StaleReads(duration) => interference.stale_for = Some(*duration),
             Kind::End(ending) => interference.ending = *ending,
             Kind::Drop(dropped) => interference.dropped = Some(*dropped),
+            Kind::Hold(held) => interference.held = Some(*held),
             Kind::NicIfMatch(_) => {}
             Kind::Status(status) => {
                 interference.retry_after = self.retry_after;
@@ -280,6 +284,14 @@ fn parse(text: &str) -> Result<Fault, FaultError> {
         ("drop-connection", Some("after")) => {
             left = Some(1);
             Kind::Drop(Dropped::After)
+        }
+        ("hold", Some(moment @ ("before" | "after"))) => {
+            left = Some(1);
+            Kind::Hold(if moment == "before" {
+                Dropped::Before
+            } else {
+                Dropped::After
+            })
         }
         (counted, value) => {
             left = match value {

@@ -113,6 +113,8 @@ impl ArmRequest {
 pub enum Delivery {
     #[default]
     Answer,
+    /// No answer, and the connection stays open until the client leaves (the fault `hold`).
+    Never,
     /// The connection closes without an answer (the fault `drop-connection`).
     Drop,
 }

@@ -262,6 +262,10 @@ async fn handle(shared: Arc<Shared>, request: Request) -> Response<Body> {
             script,
         ));
     }
+    if answer.delivery == Delivery::Never {
+        // Until the client leaves, or the emulator ends.
+        std::future::pending::<()>().await;
+    }
     send(&answer)
 }
 

@@ -6,8 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The account that every Azurite has, and its key, from its documentation.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -143,15 +142,32 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-/// A way to Azurite that can be slow, and that can lose answers.
+/// A way to Azurite on which somebody stands.
 pub struct Way {
     pub address: String,
-    delay: Arc<AtomicU64>,
-    lose: Arc<AtomicU32>,
+}
+
+/// What somebody on the way does to what passes.
+pub trait Stand: Send + Sync + 'static {
+    /// A request, or a piece of one.
+    fn request(&self, bytes: &[u8]) -> Pass;
+    /// Whether a piece of an answer goes on; or else its connection breaks.
+    fn answer(&self) -> bool;
+    /// Something does not go on, for good, and its connection stays open.
+    fn holds(&self) {}
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    On,
+    /// The request, or once it is delivered its answer.
+    Held {
+        delivered: bool,
+    },
 }
 
 impl Way {
-    pub fn to(azurite: &Azurite) -> Self {
+    pub fn to<S: Stand>(azurite: &Azurite, stand: &Arc<S>) -> Self {
         let target = azurite
             .address
             .strip_prefix("http://")
@@ -159,48 +175,50 @@ impl Way {
             .to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let (delay, lose) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU32::new(0)));
-        let (slow, lost) = (Arc::clone(&delay), Arc::clone(&lose));
+        let stand = Arc::clone(stand);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&target) else {
                     continue;
                 };
-                let (from, to) = (client.try_clone(), server.try_clone());
-                let (slow, lost) = (Arc::clone(&slow), Arc::clone(&lost));
-                if let (Ok(from), Ok(to)) = (from, to) {
-                    std::thread::spawn(move || carry(from, to, |_| true));
+                if let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) {
+                    let held = Arc::new(AtomicBool::new(false));
+                    let (asks, holds) = (Arc::clone(&stand), Arc::clone(&held));
+                    std::thread::spawn(move || {
+                        carry(from, to, |bytes| match asks.request(bytes) {
+                            Pass::Held { delivered: true } => {
+                                holds.store(true, Ordering::SeqCst);
+                                true
+                            }
+                            Pass::On => true,
+                            Pass::Held { delivered: false } => hold(&*asks),
+                        });
+                    });
+                    let answers = Arc::clone(&stand);
                     std::thread::spawn(move || {
                         carry(server, client, |_| {
-                            std::thread::sleep(Duration::from_millis(slow.load(Ordering::SeqCst)));
-                            let step = |left: u32| left.checked_sub(1);
-                            lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, step)
-                                .is_err()
+                            if held.load(Ordering::SeqCst) {
+                                hold(&*answers);
+                            }
+                            answers.answer()
                         });
                     });
                 }
             }
         });
-        Self {
-            address,
-            delay,
-            lose,
-        }
+        Self { address }
     }
 
     pub fn service(&self) -> String {
         format!("{}/{ACCOUNT}", self.address)
     }
+}
 
-    /// From now on, each answer comes this much later.
-    pub fn slow(&self, delay: Duration) {
-        let milliseconds = u64::try_from(delay.as_millis()).expect("a short time");
-        self.delay.store(milliseconds, Ordering::SeqCst);
-    }
-
-    /// The next answer never arrives: its connection breaks.
-    pub fn lose_the_next_answer(&self) {
-        self.lose.store(1, Ordering::SeqCst);
+/// Until the tests are over: the client must see neither an answer nor a broken connection.
+fn hold(stand: &impl Stand) -> ! {
+    stand.holds();
+    loop {
+        std::thread::park();
     }
 }
 
