@@ -16,6 +16,7 @@ mod lab_seed;
 mod pipeline;
 mod run_command;
 mod sources;
+mod state;
 mod who;
 mod world;
 

@@ -3,18 +3,18 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::view::{self, Ending, Places, Story, Told};
 use crate::world::{self, World};
-use crate::{clock, files, inputs, interrupt, sources, who};
+use crate::{clock, files, inputs, sources, state, who};
 use plimsoll_core::apply::{self, Event, Outcome};
 use plimsoll_core::config::{self, Configuration};
 use plimsoll_core::model::Diagnostic;
 
 use plimsoll_core::plan::{self, Mode, Plan, Question, StepId};
-use plimsoll_core::state::{State, StateEdit, StateError};
-use plimsoll_store::{LockedStore, StoreError};
+use plimsoll_core::state::{State, StateEdit};
+use plimsoll_store::HeldState;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ pub(crate) async fn plan(
     goal: Goal,
 ) -> Result<Planned, Failure> {
     let configuration = &loaded.configuration;
-    let prior = read_state(context, configuration)?;
+    let prior = state::read(context, &configuration.settings).await?;
     let world = world::build(context, configuration).await?;
     let started = Instant::now();
     let wanted = plan::needed(&configuration.desired, prior.as_ref());
@@ -102,59 +102,11 @@ pub(crate) async fn plan(
     })
 }
 
-/// Takes the state's lock, or says who has it.
-pub(crate) fn lock(
-    context: &Context,
-    configuration: &Configuration,
-    operation: &str,
-) -> Result<LockedStore, Failure> {
-    world::store(context, &configuration.settings)?
-        .lock(&who::lock(operation))
-        .map_err(|error| of_store(&error))
-}
-
-fn of_store(error: &StoreError) -> Failure {
-    let failure = Failure::of(error);
-    if error.is_locked() {
-        failure.exiting(Exit::Locked)
-    } else {
-        failure
-    }
-}
-
-pub(crate) fn read_state(
-    context: &Context,
-    configuration: &Configuration,
-) -> Result<Option<State>, Failure> {
-    let store = world::store(context, &configuration.settings)?;
-    let text = store.read().map_err(|error| of_store(&error))?;
-    text.map(|text| State::parse(&text).map_err(|error| of_state(&error, store.path())))
-        .transpose()
-}
-
-/// A state that is not understood is left alone; each kind has its own way out.
-fn of_state(error: &StateError, path: &Path) -> Failure {
-    let failure = Failure::new(format!("cannot use the state {}", path.display())).because(error);
-    let shown = path.display();
-    match error {
-        StateError::Damaged(_) => failure
-            .next("It was not touched. Put its backup in its place:")
-            .next(format!("  cp {shown}.backup {shown}"))
-            .next("or move it away: the next plan then adopts what it finds."),
-        StateError::Newer { .. } => {
-            failure.next("It was not touched. Use the plimsoll that wrote it, or a newer one.")
-        }
-        StateError::Foreign => failure.next(
-            "It was not touched. Set another path in backend \"local\", or move the file away.",
-        ),
-    }
-}
-
 /// Applies a plan under the lock and shows how it goes.
 pub(crate) async fn apply(
     context: &Context,
     planned: &Planned,
-    store: &LockedStore,
+    under: (&dyn HeldState, &Interrupt),
     calls: &Calls,
     report: &dyn Fn(&Story<'_>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
@@ -163,6 +115,7 @@ pub(crate) async fn apply(
         Some(state) => state.clone(),
         None => State::new(plan.deployment.clone(), plan.lineage.clone()),
     };
+    let (store, interrupt) = under;
     let clock = clock::SystemClock::start();
     let world = apply::World {
         read_azure: &planned.world.read_azure,
@@ -174,7 +127,7 @@ pub(crate) async fn apply(
     };
     let shown: Arc<dyn crate::view::Applying> = Arc::from(context.view.applying(plan));
     let stopping = Arc::clone(&shown);
-    let stop = interrupt::watch(move || stopping.stopping())?;
+    let stop = interrupt.before_writing(move || stopping.stopping());
     let started = Instant::now();
     let outcomes = Mutex::new(BTreeMap::new());
     let events = |event: Event| {
@@ -184,7 +137,7 @@ pub(crate) async fn apply(
         }
         shown.event(&clock::now(), &event);
     };
-    let outcome = apply::run(plan, state, who::writer(), &world, &events, &stop).await;
+    let outcome = apply::run(plan, state, who::writer(), &world, &events, stop).await;
     // A guest that left the configuration and could not be undone stays to be done.
     let pending = plan
         .steps
@@ -317,14 +270,5 @@ mod tests {
             ..outcome(1, 0, false)
         };
         assert_eq!(exit_of(&interrupted), Exit::Interrupted);
-    }
-
-    #[test]
-    fn a_damaged_state_names_itself_and_its_backup() {
-        let error = State::parse("{\"format").unwrap_err();
-        let failure = of_state(&error, Path::new("web.json"));
-        assert_eq!(failure.exit, Exit::Error);
-        assert!(failure.message.contains("web.json"));
-        assert!(failure.next.iter().any(|n| n.contains("web.json.backup")));
     }
 }

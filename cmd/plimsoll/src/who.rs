@@ -4,11 +4,13 @@ use plimsoll_core::state::Writer;
 use plimsoll_store::LockInfo;
 
 pub(crate) fn lock(operation: &str) -> LockInfo {
+    let read = |name: &str| std::env::var(name).ok();
     LockInfo {
-        who: name(&|name| std::env::var(name).ok()),
+        who: name(&read),
         at: crate::clock::now(),
         pid: std::process::id(),
         operation: operation.to_owned(),
+        url: run_url(&read),
     }
 }
 
@@ -30,6 +32,9 @@ fn name(read: &dyn Fn(&str) -> Option<String>) -> String {
     }
     if let (Some(project), Some(build)) = (read("SYSTEM_TEAMPROJECT"), read("BUILD_BUILDID")) {
         return format!("Azure Pipelines {project} build {build}");
+    }
+    if let (Some(project), Some(job)) = (read("CI_PROJECT_PATH"), read("CI_JOB_ID")) {
+        return format!("GitLab {project} job {job}");
     }
     let user = read("USER")
         .or_else(|| read("LOGNAME"))
@@ -60,6 +65,32 @@ fn account() -> Option<String> {
     Some(name.unwrap_or_else(|| format!("uid {number}")))
 }
 
+/// Where the pipeline shows this run.
+fn run_url(read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let read = |name: &str| read(name).filter(|value| !value.is_empty());
+    let github = || {
+        let (server, repository) = (read("GITHUB_SERVER_URL")?, read("GITHUB_REPOSITORY")?);
+        Some(format!(
+            "{server}/{repository}/actions/runs/{}",
+            read("GITHUB_RUN_ID")?
+        ))
+    };
+    let azure_pipelines = || {
+        let (server, project) = (
+            read("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")?,
+            read("SYSTEM_TEAMPROJECT")?,
+        );
+        Some(format!(
+            "{}/{project}/_build/results?buildId={}",
+            server.trim_end_matches('/'),
+            read("BUILD_BUILDID")?
+        ))
+    };
+    github()
+        .or_else(azure_pipelines)
+        .or_else(|| read("CI_JOB_URL"))
+}
+
 fn commit(read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     ["GITHUB_SHA", "BUILD_SOURCEVERSION", "CI_COMMIT_SHA"]
         .iter()
@@ -76,11 +107,16 @@ mod tests {
         let read = |name: &str| match name {
             "GITHUB_REPOSITORY" => Some("o/r".to_owned()),
             "GITHUB_RUN_ID" => Some("7".to_owned()),
+            "GITHUB_SERVER_URL" => Some("https://github.com".to_owned()),
             "USER" => Some("runner".to_owned()),
             "GITHUB_SHA" => Some("abc".to_owned()),
             _ => None,
         };
         assert_eq!(name(&read), "GitHub Actions o/r run 7");
+        assert_eq!(
+            run_url(&read).as_deref(),
+            Some("https://github.com/o/r/actions/runs/7")
+        );
         assert_eq!(commit(&read).as_deref(), Some("abc"));
         assert!(!name(&|_| None).is_empty());
     }

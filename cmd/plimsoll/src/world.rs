@@ -1,18 +1,19 @@
-//! The concrete world behind core's traits: Azure or the lab, guests, and where the state is kept. Nothing else names them.
+//! The concrete world behind core's traits: Azure or the lab, and guests. Nothing else names them.
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::lab_seed;
 use crate::run_command;
 use crate::view::tell;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::HttpClient;
 use plimsoll_azure::{Client, ClientSecret, Endpoint, Reader, Writer};
 use plimsoll_core::apply::Progress;
-use plimsoll_core::config::{Backend, Configuration, Settings};
+use plimsoll_core::config::{Configuration, Settings};
 use plimsoll_guest::transport::CommandTransport;
 use plimsoll_guest::{Guests, Limits};
 use plimsoll_lab::Lab;
-use plimsoll_store::LocalStore;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SIGN_IN: &str = "Sign in with the Azure CLI (az login), or give a service principal in ARM_CLIENT_ID, \
@@ -101,17 +102,32 @@ fn in_lab(lab: &Lab, configuration: &Configuration) -> Result<World, Failure> {
     })
 }
 
-async fn in_azure(configuration: &Configuration) -> Result<World, Failure> {
-    let settings = &configuration.settings;
-    let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let endpoint = endpoint(settings, &read)?;
+/// Who we are to Azure, as the provider block and the environment say. It does not sign in yet.
+pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
+    let endpoint = endpoint(settings)?;
     // The provider block is nearer than the environment.
     let environment = |name: &str| match (name, &settings.tenant_id) {
         ("ARM_TENANT_ID" | "AZURE_TENANT_ID", Some(tenant)) => Some(tenant.clone()),
-        _ => read(name),
+        _ => environment(name),
     };
-    let credential = plimsoll_azure::sign_in(&environment, &endpoint)
-        .map_err(|error| Failure::of(&error).next(SIGN_IN))?;
+    plimsoll_azure::sign_in(&environment, &endpoint)
+        .map_err(|error| Failure::of(&error).next(SIGN_IN))
+}
+
+/// The HTTPS client for Azure Storage. An endpoint of one's own may have an authority of its own.
+pub(crate) fn storage_transport(own: bool) -> Result<Arc<dyn HttpClient>, Failure> {
+    let ca_pem = if own { authority()? } else { None };
+    let endpoint = Endpoint {
+        ca_pem,
+        ..Endpoint::public()
+    };
+    endpoint.transport().map_err(|error| Failure::of(&error))
+}
+
+async fn in_azure(configuration: &Configuration) -> Result<World, Failure> {
+    let settings = &configuration.settings;
+    let endpoint = endpoint(settings)?;
+    let credential = credential(settings)?;
     // Once and now, instead of once for each resource that then could not be read. The credential keeps the token.
     credential
         .get_token(&[endpoint.scope.as_str()], None)
@@ -131,49 +147,36 @@ async fn in_azure(configuration: &Configuration) -> Result<World, Failure> {
     })
 }
 
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The configuration's endpoint, or `ARM_ENVIRONMENT` as in azurerm: the name of a cloud, or an https address.
-fn endpoint(
-    settings: &Settings,
-    read: &dyn Fn(&str) -> Option<String>,
-) -> Result<Endpoint, Failure> {
+pub(crate) fn endpoint(settings: &Settings) -> Result<Endpoint, Failure> {
     let name = settings
         .endpoint
         .clone()
-        .or_else(|| read("ARM_ENVIRONMENT"));
+        .or_else(|| environment("ARM_ENVIRONMENT"));
     let Some(name) = name else {
         return Ok(Endpoint::public());
     };
     if !name.contains("://") {
         return Endpoint::cloud(&name).map_err(|error| Failure::of(&error));
     }
-    let authority = match read("PLIMSOLL_CA_FILE") {
-        None => None,
-        Some(path) => Some(std::fs::read_to_string(&path).map_err(|error| {
-            Failure::new(format!("cannot read the certificate authority {path}"))
-                .because(&error)
-                .next("PLIMSOLL_CA_FILE names a PEM file.")
-        })?),
-    };
-    Endpoint::custom(&name, authority).map_err(|error| Failure::of(&error))
+    Endpoint::custom(&name, authority()?).map_err(|error| Failure::of(&error))
 }
 
-/// Where the state is: the lab's own place, or the backend's.
-pub(crate) fn state_path(context: &Context, settings: &Settings) -> Result<PathBuf, Failure> {
-    if context.global.lab {
-        return Ok(context.path(Path::new(".plimsoll/lab/state.json")));
-    }
-    match &settings.backend {
-        Backend::Local { path } => Ok(context.path(Path::new(path))),
-        Backend::Azblob(blob) => Err(Failure::new(format!(
-            "the state is in the blob {} of container {} in storage account {}, and this version cannot read it there",
-            blob.key, blob.container, blob.account
-        ))
-        .next("Use backend \"local\" until then.")),
-    }
-}
-
-pub(crate) fn store(context: &Context, settings: &Settings) -> Result<LocalStore, Failure> {
-    state_path(context, settings).map(LocalStore::new)
+/// The certificate authority that endpoints of one's own are trusted by.
+fn authority() -> Result<Option<String>, Failure> {
+    environment("PLIMSOLL_CA_FILE")
+        .map(|path| {
+            std::fs::read_to_string(&path).map_err(|error| {
+                Failure::new(format!("cannot read the certificate authority {path}"))
+                    .because(&error)
+                    .next("PLIMSOLL_CA_FILE names a PEM file.")
+            })
+        })
+        .transpose()
 }
 
 /// Tells on standard error why reading takes long, each thing once.

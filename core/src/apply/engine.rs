@@ -215,26 +215,29 @@ impl<'a> Run<'a> {
         self.state.run = self.plan.run;
         self.state.deployment.clone_from(&self.plan.deployment);
         self.state.predecessors.clone_from(&self.plan.predecessors);
+        let started = self.world.clock.now();
+        self.state
+            .begin(self.plan, digest.clone(), started.clone(), &self.writer);
         self.state.journal = Some(Journal {
             plan: digest,
             run: self.plan.run,
-            started: self.world.clock.now(),
+            started,
             steps,
         });
         self.save().await;
     }
 
     async fn close_journal(&mut self) {
-        if self.state_lost.is_none()
-            && self
-                .plan
-                .steps
-                .iter()
-                .all(|s| self.ended.done.contains(&s.id))
-        {
-            self.state.journal = None;
-            self.save().await;
+        if self.state_lost.is_some() {
+            return;
         }
+        let steps = &self.plan.steps;
+        let complete = steps.iter().all(|s| self.ended.done.contains(&s.id));
+        self.state.end(self.world.clock.now(), complete);
+        if complete {
+            self.state.journal = None;
+        }
+        self.save().await;
     }
 
     async fn save(&mut self) {

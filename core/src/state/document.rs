@@ -1,5 +1,6 @@
 //! The state document, format version 1.
 
+use super::history::Applied;
 use super::journal::{Journal, StepStatus};
 use crate::model::guest::{Connection, EntryKey, Os};
 use crate::model::{Addr, ArmId, Attributes, ItemKind};
@@ -26,6 +27,9 @@ pub struct State {
     pub run: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Writer>,
+    /// Who applied what, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Applied>,
     pub resources: BTreeMap<Addr, Recorded>,
     /// The run that is going on, or that ended before its last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,6 +173,7 @@ impl State {
             deployment: deployment.into(),
             run: 0,
             written: None,
+            history: Vec::new(),
             resources: BTreeMap::new(),
             journal: None,
         }
@@ -398,7 +403,7 @@ impl State {
 }
 
 impl StateEdit {
-    fn addr(&self) -> &Addr {
+    pub(super) fn addr(&self) -> &Addr {
         match self {
             Self::PublicIp { addr, .. }
             | Self::LoadBalancer { addr, .. }

@@ -2,9 +2,13 @@
 //! without it the next plan adopts what it finds.
 
 mod document;
+mod history;
 mod journal;
+mod surgery;
 
 pub use document::{
     Recorded, RecordedInterface, STATE_FORMAT, STATE_VERSION, State, StateEdit, StateError, Writer,
 };
+pub use history::Applied;
 pub use journal::{Journal, StepStatus};
+pub use surgery::{Forgotten, MoveError, NotAPart, Part};

@@ -103,6 +103,16 @@ impl Endpoint {
         })
     }
 
+    /// What follows `https://ACCOUNT.` in the address of a storage account's blobs. Clouds of one's own have no such rule:
+    /// there the public one's name stands.
+    pub fn blob_domain(&self) -> &'static str {
+        match self.resource_manager.host_str() {
+            Some("management.usgovcloudapi.net") => "blob.core.usgovcloudapi.net",
+            Some("management.chinacloudapi.cn") => "blob.core.chinacloudapi.cn",
+            Some(_) | None => "blob.core.windows.net",
+        }
+    }
+
     /// The HTTPS client. It does not follow redirects: a token must not travel to where an answer points.
     pub fn transport(&self) -> Result<Arc<dyn HttpClient>, EndpointError> {
         let mut builder = reqwest::Client::builder()
@@ -144,6 +154,7 @@ mod tests {
     fn clouds_have_their_own_addresses() {
         let gov = Endpoint::cloud("usgovernment").unwrap();
         assert_eq!(gov.scope, "https://management.usgovcloudapi.net/.default");
+        assert_eq!(gov.blob_domain(), "blob.core.usgovcloudapi.net");
         assert!(matches!(
             Endpoint::cloud("mars"),
             Err(EndpointError::UnknownCloud(_))

@@ -6,19 +6,20 @@ use crate::args::{ApplyArguments, ReportArguments};
 use crate::context::{Context, quoted};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::pipeline::{self, Calls, Goal, Loaded, Planned};
 use crate::view::{PlanShown, Story};
-use crate::world;
+use crate::{state, world};
 use plimsoll_core::model::Protocol;
-
 use plimsoll_core::plan::{self, Plan};
+use plimsoll_store::HeldState;
 use std::path::Path;
 use std::time::Duration;
 
 pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result<Exit, Failure> {
     let loaded = pipeline::load(context)?;
     match &arguments.plan {
-        Some(file) => exactly(context, &loaded, file, &arguments.reports).await,
+        Some(file) => exactly(context, &loaded, file, arguments).await,
         None => {
             let calls = Calls {
                 again: context.call("apply"),
@@ -32,6 +33,7 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
                     goal: Goal::APPLY,
                     operation: "apply",
                     auto_approve: arguments.auto_approve,
+                    lock_timeout: arguments.lock.patience(),
                     reports: &arguments.reports,
                 },
                 calls,
@@ -48,6 +50,7 @@ pub(crate) struct Wish<'a> {
     /// What the lock says that is going on.
     pub(crate) operation: &'a str,
     pub(crate) auto_approve: bool,
+    pub(crate) lock_timeout: Duration,
     pub(crate) reports: &'a ReportArguments,
 }
 
@@ -58,7 +61,24 @@ pub(crate) async fn fresh(
     wish: Wish<'_>,
     calls: Calls,
 ) -> Result<Exit, Failure> {
-    let store = pipeline::lock(context, &loaded.configuration, wish.operation)?;
+    let settings = &loaded.configuration.settings;
+    state::under_lock(
+        context,
+        settings,
+        wish.operation,
+        wish.lock_timeout,
+        async |held, interrupt| proposed(context, loaded, wish, &calls, (held, interrupt)).await,
+    )
+    .await
+}
+
+async fn proposed(
+    context: &Context,
+    loaded: &Loaded,
+    wish: Wish<'_>,
+    calls: &Calls,
+    under: (&dyn HeldState, &Interrupt),
+) -> Result<Exit, Failure> {
     let planned = pipeline::plan(context, loaded, wish.goal).await?;
     let plan = &planned.plan;
     let shown = PlanShown {
@@ -80,7 +100,7 @@ pub(crate) async fn fresh(
     if plan.steps.is_empty() {
         return Ok(Exit::Unread.when(!plan.complete));
     }
-    if !approve::ask(context, plan, wish.auto_approve)? {
+    if !approve::ask(context, plan, wish.auto_approve).await? {
         context.view.note("Nothing was written.");
         return Ok(Exit::Error);
     }
@@ -91,7 +111,7 @@ pub(crate) async fn fresh(
         };
         reports::write(context, wish.reports, About::Apply(story), &shown)
     };
-    pipeline::apply(context, &planned, &store, &calls, &report).await
+    pipeline::apply(context, &planned, under, calls, &report).await
 }
 
 /// The plan is in the file; the configuration only says where Azure and the state are.
@@ -99,7 +119,7 @@ async fn exactly(
     context: &Context,
     loaded: &Loaded,
     file: &Path,
-    wanted: &ReportArguments,
+    arguments: &ApplyArguments,
 ) -> Result<Exit, Failure> {
     let plan = saved::read(&context.path(file))?;
     if plan.lab != context.global.lab {
@@ -139,22 +159,37 @@ async fn exactly(
             ))
         )));
     }
-    let store = pipeline::lock(context, configuration, "apply")?;
-    let prior = pipeline::read_state(context, configuration)?;
-    let world = world::build(context, configuration).await?;
-    let planned = Planned {
-        plan,
+    state::under_lock(
+        context,
+        &configuration.settings,
+        "apply",
+        arguments.lock.patience(),
+        async |held, interrupt| {
+            let planned = Planned {
+                plan,
+                prior: state::read(context, &configuration.settings).await?,
+                world: world::build(context, configuration).await?,
+                took: Duration::ZERO,
+            };
+            let reports = &arguments.reports;
+            approved(context, loaded, &planned, file, reports, (held, interrupt)).await
+        },
+    )
+    .await
+}
 
-        prior,
-        world,
-        took: Duration::ZERO,
-    };
+async fn approved(
+    context: &Context,
+    loaded: &Loaded,
+    planned: &Planned,
+    file: &Path,
+    wanted: &ReportArguments,
+    under: (&dyn HeldState, &Interrupt),
+) -> Result<Exit, Failure> {
+    let file = quoted(&file.display().to_string());
     let calls = Calls {
-        again: context.call(&format!("apply {}", quoted(&file.display().to_string()))),
-        replan: context.call(&format!(
-            "plan --out {}",
-            quoted(&file.display().to_string())
-        )),
+        again: context.call(&format!("apply {file}")),
+        replan: context.call(&format!("plan --out {file}")),
         next: what_to_try(context, loaded),
     };
     signals::outputs(context, &planned.plan)?;
@@ -168,7 +203,7 @@ async fn exactly(
         };
         reports::write(context, wanted, About::Apply(story), &shown)
     };
-    pipeline::apply(context, &planned, &store, &calls, &report).await
+    pipeline::apply(context, planned, under, &calls, &report).await
 }
 
 fn refused(plan: &Plan) -> Failure {

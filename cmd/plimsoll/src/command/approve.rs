@@ -6,7 +6,11 @@ use crate::view::tell;
 use plimsoll_core::plan::{Mode, Plan};
 
 /// Whether to go on.
-pub(crate) fn ask(context: &Context, plan: &Plan, auto_approve: bool) -> Result<bool, Failure> {
+pub(crate) async fn ask(
+    context: &Context,
+    plan: &Plan,
+    auto_approve: bool,
+) -> Result<bool, Failure> {
     if auto_approve {
         return Ok(true);
     }
@@ -30,7 +34,12 @@ pub(crate) fn ask(context: &Context, plan: &Plan, auto_approve: bool) -> Result<
         Mode::Apply => "\nApply this? Only `yes` is a yes: ",
         Mode::Destroy => "\nReally destroy all this? Only `yes` is a yes: ",
     });
-    let mut answer = String::new();
-    let _ = std::io::stdin().read_line(&mut answer);
-    Ok(answer.trim() == "yes")
+    // A signal must be heard while the answer is waited for.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    Ok(answer
+        .await
+        .is_ok_and(|answer| answer.is_ok_and(|answer| answer.trim() == "yes")))
 }

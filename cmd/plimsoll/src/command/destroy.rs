@@ -31,6 +31,7 @@ pub(crate) async fn run(context: &Context, arguments: &DestroyArguments) -> Resu
             goal,
             operation: "destroy",
             auto_approve: arguments.auto_approve,
+            lock_timeout: arguments.lock.patience(),
             reports: &arguments.reports,
         },
         calls,

@@ -6,6 +6,7 @@ use crate::destination;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pipeline;
+use crate::state;
 use crate::view::TraceShown;
 use crate::world;
 use plimsoll_core::apply;
@@ -18,7 +19,7 @@ pub(crate) async fn run(context: &Context, arguments: &TraceArguments) -> Result
     let destination = destination::parse(&arguments.destination, "trace")?;
     let loaded = pipeline::load(context)?;
     let configuration = &loaded.configuration;
-    let prior = pipeline::read_state(context, configuration)?;
+    let prior = state::read(context, &configuration.settings).await?;
     let world = world::build(context, configuration).await?;
 
     let mut wanted = plan::needed(&configuration.desired, prior.as_ref());

@@ -24,7 +24,7 @@ pub(crate) use places::{Places, place as place_of};
 pub(crate) use screen::{command, command_aside, say, tell};
 pub(crate) use shown::{
     Applying, Drawing, Ending, LabAccess, LabGuest, LabStatus, Outcome, PlanShown, Probe,
-    Reformatted, Story, Told, TraceShown, Valid, View,
+    Reformatted, StateShown, Story, Told, TraceShown, Valid, View,
 };
 pub(crate) use words::tame;
 

@@ -4,8 +4,10 @@ use super::Places;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use plimsoll_core::apply::Event;
-use plimsoll_core::model::Diagnostic;
+use plimsoll_core::model::{Addr, Diagnostic};
 use plimsoll_core::plan::{MapRow, Plan, StepId, Topology, Trace};
+use plimsoll_core::state::{Forgotten, Part, State};
+use plimsoll_store::LockInfo;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +35,9 @@ pub(crate) trait View: Send + Sync {
     fn trace(&self, shown: &TraceShown<'_>);
     fn reformatted(&self, files: &[Reformatted], check: bool);
     fn explained(&self, pages: &[(&str, &str, &str)]);
+
+    /// The record, or what became of it.
+    fn state(&self, shown: &StateShown<'_>);
 
     /// A plan is about to be applied.
     fn applying(&self, plan: &Plan) -> Box<dyn Applying>;
@@ -117,6 +122,29 @@ pub(crate) struct TraceShown<'a> {
     pub(crate) told: &'a Told,
     /// `plimsoll apply`, as this call would say it.
     pub(crate) apply: &'a str,
+}
+
+/// What the `state` commands show.
+#[derive(Debug)]
+pub(crate) enum StateShown<'a> {
+    List(&'a State),
+    Overview {
+        place: &'a str,
+        state: &'a State,
+        holder: Option<&'a LockInfo>,
+    },
+    Part {
+        part: &'a Part,
+        state: &'a State,
+    },
+    Forgotten {
+        gone: &'a [(Part, Forgotten)],
+        dry_run: bool,
+    },
+    Moved {
+        from: &'a Addr,
+        to: &'a Addr,
+    },
 }
 
 /// How an apply ended.

@@ -5,12 +5,17 @@
     reason = "a test may stop at once, and says what it skips"
 )]
 
+/// A real Azurite, for a state in a blob.
+#[path = "../../../../providers/store/tests/azurite/mod.rs"]
+mod azurite;
 /// A first configuration: asked for, or taken from what exists.
 mod begin;
 /// Ten changes in one PUT, a removal under load, a lost state.
 mod changes;
 /// Load balancers recorded from real Azure, with one rule of ours.
 mod existing;
+/// `kill -9` between any two requests and at any write of the journal.
+mod kills;
 /// Plan, apply, packets, drift, heal, reboot, destroy: as root and as an ordinary user.
 mod main_job;
 /// The README's picture, from a real run.
@@ -19,8 +24,12 @@ mod picture;
 mod refusals;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
 mod scenarios;
+/// Ctrl-C and SIGTERM.
+mod signals;
 /// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
 mod ssh;
+/// The record by hand, and a lock that is taken away.
+mod state;
 mod support;
 /// What `trace` says, held against packets.
 mod trace;

@@ -28,7 +28,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(output: &Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -154,11 +154,17 @@ impl Folder {
 
     /// Runs `plimsoll --lab -C FOLDER …`.
     pub fn lab(&self, arguments: &[&str]) -> Answer {
+        self.lab_with(arguments, &[])
+    }
+
+    /// The same with these variables.
+    pub fn lab_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
         let output = self
             .command()
             .args(["--lab", "-C"])
             .arg(self.path())
             .args(arguments)
+            .envs(environment.iter().copied())
             .output();
         Answer::of(&output.expect("the program starts"))
     }
@@ -252,6 +258,21 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(&source, &target).expect("the folder is ours");
         }
     }
+}
+
+/// The same configuration with its state in a blob of a storage account on this machine.
+pub fn in_blob(text: &str, service: &str) -> String {
+    let local = "  backend \"local\" {\n    path = \"floating-ip.plimsoll.json\"\n  }\n";
+    assert!(
+        text.contains(local),
+        "the example keeps its state in a file"
+    );
+    let blob = format!(
+        "  backend \"azblob\" {{\n    account   = {:?}\n    container = {:?}\n    key       = \"web.json\"\n    endpoint  = {service:?}\n  }}\n",
+        crate::azurite::ACCOUNT,
+        crate::azurite::CONTAINER
+    );
+    text.replace(local, &blob)
 }
 
 /// Takes `rule` blocks out of a configuration.

@@ -9,12 +9,14 @@ mod fmt;
 mod lab;
 mod map;
 mod plan;
+mod state;
 mod trace;
 
 use super::diagnostic;
 use super::picture::{self, Room};
 use super::shown::{
-    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
+    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told, TraceShown,
+    Valid, View,
 };
 use super::{Terminal, command, say, tell, words};
 use crate::failure::Failure;
@@ -125,6 +127,10 @@ impl View for Human {
             }
         }
         self.say(&page);
+    }
+
+    fn state(&self, shown: &StateShown<'_>) {
+        self.say(&state::page(shown));
     }
 
     fn applying(&self, plan: &Plan) -> Box<dyn Applying> {

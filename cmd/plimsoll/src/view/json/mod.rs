@@ -8,11 +8,13 @@ mod graph;
 mod map;
 mod plan;
 mod schema;
+mod state;
 
 pub(crate) use schema::{Described, schema};
 
 use super::shown::{
-    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, Told, TraceShown, Valid, View,
+    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told, TraceShown,
+    Valid, View,
 };
 use super::{command_aside, say};
 use crate::failure::Failure;
@@ -171,6 +173,10 @@ impl View for Json {
             "explanations",
             json!({ "codes": pages }),
         )));
+    }
+
+    fn state(&self, shown: &StateShown<'_>) {
+        say(&pretty(&document("state", state::body(shown))));
     }
 
     fn applying(&self, plan: &Plan) -> Box<dyn Applying> {
