@@ -1,39 +1,64 @@
-//! Microsoft's own clients for Python, which the emulator is tested with, in an environment of their own below `target`.
+//! Python packages that tests use, in environments of their own below `target`: Microsoft's own clients, which the emulator
+//! is tested with, and the schemas of those who read our pipelines.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Versions that the tests were written with: a new one is tried on purpose, not by accident.
-const CLIENTS: [&str; 3] = [
-    "azure-identity==1.27.0",
-    "azure-mgmt-compute==39.0.0",
-    "azure-mgmt-network==33.1.0",
-];
-const PLACE: &str = "target/microsoft-clients";
+/// Packages that belong together. Versions are those that the tests were written with: a new one is tried on purpose, not
+/// by accident.
+struct Environment {
+    what: &'static str,
+    place: &'static str,
+    packages: &'static [&'static str],
+}
 
-/// Installs them unless they are there. Without Python or without its package index those tests are skipped, aloud.
-pub(crate) fn install_microsoft_clients() {
-    let mark = Path::new(PLACE).join("installed");
-    let wanted = CLIENTS.join("\n");
+const ENVIRONMENTS: [Environment; 2] = [
+    Environment {
+        what: "Microsoft's clients",
+        place: "target/microsoft-clients",
+        packages: &[
+            "azure-identity==1.27.0",
+            "azure-mgmt-compute==39.0.0",
+            "azure-mgmt-network==33.1.0",
+        ],
+    },
+    Environment {
+        what: "the schemas of GitHub Actions and Azure Pipelines",
+        place: "target/schema-checker",
+        packages: &["check-jsonschema==0.39.0"],
+    },
+];
+
+/// Installs what is not there. Without Python or without its package index those tests are skipped, aloud.
+pub(crate) fn install_packages() {
+    ENVIRONMENTS.iter().for_each(install);
+}
+
+fn install(environment: &Environment) {
+    let Environment {
+        what,
+        place,
+        packages,
+    } = environment;
+    let mark = Path::new(place).join("installed");
+    let wanted = packages.join("\n");
     if std::fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
         return;
     }
     println!(
-        "$ python3 -m venv {PLACE} && pip install {}",
-        CLIENTS.join(" ")
+        "$ python3 -m venv {place} && pip install {}",
+        packages.join(" ")
     );
-    let made = run(Command::new("python3").args(["-m", "venv", "--clear", PLACE]));
-    let pip = Path::new(PLACE).join("bin/pip");
+    let made = run(Command::new("python3").args(["-m", "venv", "--clear", place]));
+    let pip = Path::new(place).join("bin/pip");
     let arguments = ["install", "--quiet", "--disable-pip-version-check"];
-    let installed = made && run(Command::new(pip).args(arguments).args(CLIENTS));
+    let installed = made && run(Command::new(pip).args(arguments).args(*packages));
     if installed {
         let _ = std::fs::write(mark, wanted);
     } else {
         // Half an environment would fail the tests instead of skipping them.
-        let _ = std::fs::remove_dir_all(PLACE);
-        println!(
-            "Microsoft's clients could not be installed; the tests that need them are skipped"
-        );
+        let _ = std::fs::remove_dir_all(place);
+        println!("{what} could not be installed; the tests that need them are skipped");
     }
 }
 

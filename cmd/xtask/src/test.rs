@@ -14,7 +14,7 @@ pub(crate) enum Skips {
 
 pub(crate) fn test(skips: Skips) -> Result<(), String> {
     ensure(FOR_TESTS)?;
-    crate::python::install_microsoft_clients();
+    crate::python::install_packages();
     crate::npm::install();
     // Built first, so that a compile error is seen before a wall of test output.
     cargo(&["test", "--workspace", "--no-run", "--quiet"])?;

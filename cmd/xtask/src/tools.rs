@@ -122,6 +122,16 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
         purpose: "guests whose user is not root",
     },
     Tool {
+        program: "curl",
+        package: "curl",
+        purpose: "the pipelines' scripts speak to Azure DevOps with it",
+    },
+    Tool {
+        program: "jq",
+        package: "jq",
+        purpose: "the pipelines' scripts read JSON with it",
+    },
+    Tool {
         program: "chromium",
         package: "chromium",
         purpose: "reports are looked at in a browser",
