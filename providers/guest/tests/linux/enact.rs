@@ -52,8 +52,8 @@ async fn a_step_ends_with_the_facts_that_prove_it() {
         .await
         .unwrap();
     assert_eq!(after, read(&guests).await);
-    // The facts before the write are no longer good enough for another one.
-    let stale = enact(&guests, &facts, &Step::new(2, &["address 65.52.0.2"], &[])).await;
+    // The facts before the write are no longer good enough for another one that wants the same.
+    let stale = enact(&guests, &facts, &Step::new(1, &KEYS, &[]).by("other")).await;
     assert!(
         matches!(&stale, Err(WorldError::Stale { target, .. }) if target == "guest.vm1"),
         "{stale:?}"
@@ -62,6 +62,24 @@ async fn a_step_ends_with_the_facts_that_prove_it() {
         .await
         .unwrap();
     assert_over(&last);
+}
+
+/// Two deployments share the guest and write it at the same moment.
+#[tokio::test]
+async fn what_another_deployment_wrote_elsewhere_in_the_guest_is_read_again() {
+    let Some(namespace) = Namespace::new(DROPPING) else {
+        return;
+    };
+    let guests = guests(&namespace);
+    let before = read(&guests).await;
+    let theirs = Step::new(1, &KEYS, &[]).by("other");
+    enact(&guests, &before, &theirs).await.unwrap();
+    let ours = Step::new(1, &["address 65.52.0.2"], &[]);
+    let after = enact(&guests, &before, &ours).await.unwrap();
+    let record = after.record().unwrap();
+    assert_eq!(record.entries.len(), KEYS.len() + 1, "{record:?}");
+    let kept = &record.entries[&KEYS[0].parse().unwrap()];
+    assert_eq!(kept.claims.len(), 1, "{kept:?}");
 }
 
 #[tokio::test]
