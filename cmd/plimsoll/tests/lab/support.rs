@@ -232,6 +232,27 @@ impl Folder {
         self.lab(&["lab", "requests", "--clear"]).exits(0);
     }
 
+    /// Somebody sets the idle timeout of the first rule by hand.
+    pub fn edit_in_portal(&self, load_balancer: &str, minutes: u32) {
+        let get = self.lab(&["lab", "arm", "GET", load_balancer]).exits(0);
+        let mut document = get.json();
+        document["properties"]["loadBalancingRules"][0]["properties"]["idleTimeoutInMinutes"] =
+            minutes.into();
+        // As the portal does: Azure refuses the echo of a pool's members.
+        let pools = document["properties"]["backendAddressPools"].as_array_mut();
+        for pool in pools.into_iter().flatten() {
+            if let Some(properties) = pool["properties"].as_object_mut() {
+                properties
+                    .retain(|name, _| !name.contains("ddresses") && !name.contains("backendIP"));
+            }
+        }
+        let body = self.path().join("body.json");
+        std::fs::write(&body, document.to_string()).expect("the folder is ours");
+        let body = body.display().to_string();
+        self.lab(&["lab", "arm", "PUT", load_balancer, &body])
+            .exits(0);
+    }
+
     pub fn state(&self) -> PathBuf {
         self.path().join(".plimsoll/lab/state.json")
     }
