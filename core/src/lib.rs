@@ -7,4 +7,5 @@ pub mod lang;
 pub mod model;
 pub mod plan;
 pub mod reference;
+pub mod snapshot;
 pub mod state;

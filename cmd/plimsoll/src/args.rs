@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Graph(GraphArguments),
     /// Print the JSON Schema of what a command writes with --json
     Schema(SchemaArguments),
+    /// Record masked facts, for a plan without rights
+    Snapshot(SnapshotArguments),
     /// Look into the state, or mend it by hand
     #[command(subcommand)]
     State(StateCommand),
@@ -240,6 +242,10 @@ pub(crate) struct PlanArguments {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+
+    /// Plan from recorded facts instead of reading Azure, guests and the state
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) snapshot: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
@@ -385,6 +391,17 @@ pub(crate) struct TraceArguments {
     /// Trace the configuration as if it were applied, with the listeners that are there now
     #[arg(long)]
     pub(crate) desired: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll snapshot --out facts.json       a job with rights, on a schedule
+  plimsoll plan --snapshot facts.json      a pull request of a fork, or no network")]
+pub(crate) struct SnapshotArguments {
+    /// Write into this file instead of standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,8 +10,10 @@ use crate::{clock, files, inputs, sources, state, who};
 use plimsoll_core::apply::{self, Event, Outcome};
 use plimsoll_core::config::{self, Configuration};
 use plimsoll_core::model::Diagnostic;
+use plimsoll_core::model::observed::Observed;
 
 use plimsoll_core::plan::{self, Mode, Plan, Question, StepId};
+use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::state::{State, StateEdit};
 use plimsoll_store::HeldState;
 use std::collections::BTreeMap;
@@ -84,21 +86,51 @@ pub(crate) async fn plan(
     let wanted = plan::needed(&configuration.desired, prior.as_ref());
     let observed = apply::observe(&wanted, &world.read_azure, &world.guests).await;
     let took = started.elapsed();
-    let plan = plan::plan(&Question {
+    let plan = plan_from(
         configuration,
-        prior: prior.as_ref(),
-        observed: &observed,
-        mode: goal.mode,
-        lab: context.global.lab,
-        now: clock::now(),
-        fresh_lineage: uuid::Uuid::new_v4().to_string(),
-        release_addresses: goal.release_addresses,
-    });
+        prior.as_ref(),
+        &observed,
+        goal,
+        context.global.lab,
+    );
     Ok(Planned {
         plan,
         prior,
         world,
         took,
+    })
+}
+
+/// Plans from recorded facts; nothing is read but the configuration.
+pub(crate) fn plan_offline(loaded: &Loaded, goal: Goal, facts: &Snapshot) -> Plan {
+    let configuration = &loaded.configuration;
+    let prior = facts.state.as_ref();
+    let wanted = plan::needed(&configuration.desired, prior);
+    plan_from(
+        configuration,
+        prior,
+        &facts.observe(&wanted),
+        goal,
+        facts.lab,
+    )
+}
+
+fn plan_from(
+    configuration: &Configuration,
+    prior: Option<&State>,
+    observed: &Observed,
+    goal: Goal,
+    lab: bool,
+) -> Plan {
+    plan::plan(&Question {
+        configuration,
+        prior,
+        observed,
+        mode: goal.mode,
+        lab,
+        now: clock::now(),
+        fresh_lineage: uuid::Uuid::new_v4().to_string(),
+        release_addresses: goal.release_addresses,
     })
 }
 

@@ -18,6 +18,7 @@ mod saved;
 mod schema;
 mod show;
 pub(crate) mod signals;
+mod snapshot;
 mod state;
 mod trace;
 mod validate;
@@ -38,6 +39,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Import(arguments) => import::run(context, &arguments).await,
         Command::Show(arguments) => show::run(context, &arguments),
         Command::Map => map::run(context).await,
+        Command::Snapshot(arguments) => snapshot::run(context, &arguments).await,
         Command::State(command) => state::run(context, command).await,
         Command::Trace(arguments) => trace::run(context, &arguments).await,
         Command::Graph(arguments) => graph::run(context, &arguments),

@@ -1,7 +1,7 @@
 //! `plan`: reads the world, shows what would change, writes nothing but the plan file. Takes no lock.
 
 use super::reports::{self, About};
-use super::{saved, signals};
+use super::{saved, signals, snapshot};
 use crate::args::PlanArguments;
 use crate::context::{Context, quoted};
 use crate::exit::Exit;
@@ -21,15 +21,29 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
         },
         release_addresses: arguments.release_addresses,
     };
-    let planned = pipeline::plan(context, &loaded, goal).await?;
-    let plan = &planned.plan;
+    let (plan, took, exit) = match &arguments.snapshot {
+        None => {
+            let planned = pipeline::plan(context, &loaded, goal).await?;
+            let exit = exit(&planned.plan, arguments.detailed_exitcode);
+            (planned.plan, Some(planned.took), exit)
+        }
+        Some(file) => {
+            let (facts, stands_on) = snapshot::read(context, &loaded, file)?;
+            let mut plan = pipeline::plan_offline(&loaded, goal, &facts);
+            // That it is only to be read is no failure: it was asked for.
+            let exit = exit(&plan, arguments.detailed_exitcode);
+            stands_on.under(&mut plan);
+            (plan, None, exit)
+        }
+    };
+    let plan = &plan;
     if let Some(out) = &arguments.out {
         saved::write(plan, &context.path(out))?;
     }
     let shown = PlanShown {
         plan,
         told: &loaded.told,
-        took: Some(planned.took),
+        took,
         next: &next(context, arguments, plan),
         places: pipeline::places(context, &loaded),
     };
@@ -37,7 +51,7 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
     signals::of_plan(context, plan, &shown.places);
     signals::outputs(context, plan)?;
     reports::write(context, &arguments.reports, About::Plan, &shown)?;
-    Ok(exit(plan, arguments.detailed_exitcode))
+    Ok(exit)
 }
 
 /// Whoever saved the plan wants exactly this one applied.

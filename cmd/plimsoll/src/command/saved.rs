@@ -17,14 +17,18 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Failure> {
     })
 }
 
-/// Whole or not at all: a pipeline must never pick up half a plan.
 pub(crate) fn write(plan: &Plan, path: &Path) -> Result<(), Failure> {
+    whole(path, &plan.text(), "plan")
+}
+
+/// Whole or not at all: a pipeline must never pick up half a file.
+pub(super) fn whole(path: &Path, text: &str, what: &str) -> Result<(), Failure> {
     let wrong = |error: &std::io::Error| {
-        Failure::new(format!("cannot save the plan as {}", path.display())).because(error)
+        Failure::new(format!("cannot save the {what} as {}", path.display())).because(error)
     };
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    std::fs::write(&beside, plan.text()).map_err(|error| wrong(&error))?;
+    std::fs::write(&beside, text).map_err(|error| wrong(&error))?;
     std::fs::rename(&beside, path).map_err(|error| {
         let _ = std::fs::remove_file(&beside);
         wrong(&error)

@@ -20,12 +20,16 @@ mod kills;
 mod main_job;
 /// The README's picture, from a real run.
 mod picture;
+/// Somebody else writes at the same moment.
+mod races;
 /// Bad input: a diagnostic with its place and help, exit 1, nothing written.
 mod refusals;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
 mod scenarios;
 /// Ctrl-C and SIGTERM.
 mod signals;
+/// A plan from recorded facts.
+mod snapshot;
 /// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
 mod ssh;
 /// The record by hand, and a lock that is taken away.
