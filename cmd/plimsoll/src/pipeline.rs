@@ -84,15 +84,25 @@ pub(crate) async fn plan(
     let world = world::build(context, configuration).await?;
     let started = Instant::now();
     let wanted = plan::needed(&configuration.desired, prior.as_ref());
-    let observed = apply::observe(&wanted, &world.read_azure, &world.guests).await;
+    let plan_for = |observed: &Observed| {
+        plan_from(
+            configuration,
+            prior.as_ref(),
+            observed,
+            goal,
+            context.global.lab,
+        )
+    };
+    let guests = &world.guests;
+    let mut observed = apply::observe(&wanted, &world.read_azure, guests).await;
+    let mut plan = plan_for(&observed);
+    let unsettled = plan::unsettled(&plan, &configuration.desired);
+    if !unsettled.is_empty() {
+        let clock = clock::SystemClock::start();
+        apply::observe_again(&mut observed, &wanted, &unsettled, guests, &clock).await;
+        plan = plan_for(&observed);
+    }
     let took = started.elapsed();
-    let plan = plan_from(
-        configuration,
-        prior.as_ref(),
-        &observed,
-        goal,
-        context.global.lab,
-    );
     Ok(Planned {
         plan,
         prior,

@@ -10,5 +10,5 @@ mod traits;
 pub use check::Moved;
 pub use engine::{Outcome, World, run};
 pub use event::Event;
-pub use observe::observe;
+pub use observe::{observe, observe_again};
 pub use traits::*;

@@ -1,14 +1,41 @@
 //! Reading the world: one GET for each id, one round trip for each guest, concurrently.
 
-use super::{ObserveAzure, ObserveGuests};
+use super::{Clock, ObserveAzure, ObserveGuests};
+use crate::model::Addr;
+use crate::model::guest::{GuestFacts, GuestRef};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{ArmId, ItemKind, LoadBalancer};
 use crate::plan::Wanted;
 use futures::stream::{self, StreamExt};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// ARM allows 25 reads a second for each principal; latency hides behind a few at a time.
 const GETS_AT_ONCE: usize = 8;
+
+/// How long a cluster gets between two looks at it. Long enough that its resources follow each other to the other member
+/// (an address, then the probe's port), short enough that nobody minds.
+const SETTLES: Duration = Duration::from_secs(3);
+
+/// Reads some guests once more, a little later: a cluster may have moved an address from a guest that was not read yet to
+/// one that was, or the other way round.
+pub async fn observe_again(
+    observed: &mut Observed,
+    wanted: &Wanted,
+    unsettled: &BTreeSet<Addr>,
+    guests: &dyn ObserveGuests,
+    clock: &dyn Clock,
+) {
+    if unsettled.is_empty() {
+        return;
+    }
+    clock.sleep(SETTLES).await;
+    let again = wanted
+        .guests
+        .values()
+        .filter(|g| unsettled.contains(&g.addr));
+    observed.guests.extend(facts(again, guests).await);
+}
 
 pub async fn observe(
     wanted: &Wanted,
@@ -17,15 +44,26 @@ pub async fn observe(
 ) -> Observed {
     let (mut observed, facts) = futures::join!(
         azure_first(wanted, azure),
-        // The provider bounds how many guests it talks to at once: it knows the transports.
-        stream::iter(wanted.guests.values())
-            .map(|guest| async move { (guest.addr.clone(), guests.facts(guest).await) })
-            .buffer_unordered(wanted.guests.len().max(1))
-            .collect::<Vec<_>>()
+        facts(wanted.guests.values(), guests)
     );
     observed.guests.extend(facts);
     azure_second(wanted, azure, &mut observed).await;
     observed
+}
+
+/// The provider bounds how many guests it talks to at once: it knows the transports.
+async fn facts<'a>(
+    wanted: impl Iterator<Item = &'a GuestRef>,
+    guests: &dyn ObserveGuests,
+) -> Vec<(Addr, Observation<GuestFacts>)> {
+    let reads: Vec<_> = wanted
+        .map(|guest| async move { (guest.addr.clone(), guests.facts(guest).await) })
+        .collect();
+    let at_once = reads.len().max(1);
+    stream::iter(reads)
+        .buffer_unordered(at_once)
+        .collect()
+        .await
 }
 
 async fn azure_first(wanted: &Wanted, azure: &dyn ObserveAzure) -> Observed {

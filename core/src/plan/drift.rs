@@ -35,7 +35,12 @@ pub fn drift(compared: &Compared<'_>) -> Vec<Drift> {
     all
 }
 
-fn new(addr: &Addr, severity: Severity, kind: DriftKind, what: impl Into<Arc<str>>) -> Drift {
+pub(super) fn new(
+    addr: &Addr,
+    severity: Severity,
+    kind: DriftKind,
+    what: impl Into<Arc<str>>,
+) -> Drift {
     let what = what.into();
     let id = digest_of_two(&addr.to_string(), &what);
     Drift {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod announced;
+mod cluster_drift;
 pub mod codes;
 mod drift;
 mod file;
@@ -24,6 +25,7 @@ mod traffic;
 mod types;
 mod wanted;
 
+pub use cluster_drift::unsettled;
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
 pub use question::{Question, plan};

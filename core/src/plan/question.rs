@@ -2,6 +2,7 @@
 
 use super::addresses::PublicAddresses;
 use super::announced::announced;
+use super::cluster_drift;
 use super::drift::{Compared, drift};
 use super::findings::findings;
 use super::fold::Fold;
@@ -152,12 +153,13 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     for change in &mut changes {
         note_item_moves(change, desired);
     }
-    let drift = drift(&Compared {
+    let mut drift = drift(&Compared {
         prior: certain,
         observed: question.observed,
         load_balancers: &load_balancers,
         guests: &guests,
     });
+    drift.extend(cluster_drift::drift(certain, &findings));
     let topology = topology(&Scene {
         desired,
         observed: question.observed,
@@ -184,7 +186,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         lineage: claim.lineage,
         predecessors,
         changes,
-        traffic: traffic(&load_balancers, &guests, &steps, &public),
+        traffic: traffic(desired, &load_balancers, &guests, &steps, &public),
         steps,
         relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
         drift,

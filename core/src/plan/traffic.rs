@@ -4,11 +4,14 @@ use super::addresses::{PublicAddresses, frontend_address};
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
 use super::{Effect, Step, StepAction, StepId, Traffic};
+use crate::config::{Desired, GuestMode};
+use crate::model::guest::EntryKey;
 use crate::model::item::diff;
-use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Protocol, Rule, Where};
+use crate::model::{Addr, ArmId, ItemKind, Kind, LoadBalancer, Protocol, Rule, Where};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub fn traffic(
+    desired: &Desired,
     plans: &[LoadBalancerPlan],
     guests: &[GuestPlan],
     steps: &[Step],
@@ -45,6 +48,10 @@ pub fn traffic(
                 public,
             ));
         }
+    }
+    for handed in handed_over(desired, guests, steps) {
+        all.retain(|t| !(t.load_balancer == handed.load_balancer && t.rule == handed.rule));
+        all.push(handed);
     }
     all.sort_by_key(|t| match t.effect {
         Effect::Ends { .. } => 0,
@@ -102,6 +109,56 @@ impl<'a> Moves<'a> {
         }
         Self(first)
     }
+}
+
+/// Rules whose address the members lose because a cluster holds it from now on: who does not hold it then serves no more.
+fn handed_over(desired: &Desired, guests: &[GuestPlan], steps: &[Step]) -> Vec<Traffic> {
+    let declared = desired.load_balancers.iter();
+    let declared = declared.map(|(addr, lb)| (&lb.id, addr.clone()));
+    let read = desired.data_load_balancers.iter();
+    let read = read.map(|(label, data)| (&data.id, Addr::new(Kind::LoadBalancer, label)));
+    let owners: BTreeMap<&ArmId, Addr> = declared.chain(read).collect();
+    let mut all: BTreeMap<(&Addr, &str), Traffic> = BTreeMap::new();
+    for guest in guests.iter().filter(|g| !g.release.is_empty()) {
+        let loses = |destination: &Where| {
+            let key = EntryKey::Address(destination.clone());
+            guest.release.iter().any(|touch| touch.key == key)
+        };
+        let releases = |step: &&Step| match &step.action {
+            StepAction::Guest(step) => step.guest.addr == guest.addr && !step.release.is_empty(),
+            _ => false,
+        };
+        let Some(after) = steps.iter().find(releases).map(|step| step.id) else {
+            continue;
+        };
+        let clustered = guest
+            .needs
+            .services
+            .iter()
+            .filter(|s| s.floating && s.mode == GuestMode::Cluster && loses(&s.destination));
+        for service in clustered {
+            let Some(owner) = owners.get(&*service.load_balancer) else {
+                continue;
+            };
+            let traffic = all
+                .entry((owner, &service.rule))
+                .or_insert_with(|| Traffic {
+                    destination: service.destination.clone(),
+                    port: service.frontend_port,
+                    protocol: service.protocol,
+                    rule: service.rule.to_string(),
+                    load_balancer: owner.clone(),
+                    effect: Effect::Changes {
+                        after,
+                        what: "members lose the address; it serves where the cluster holds it"
+                            .to_owned(),
+                    },
+                    members: 0,
+                });
+            traffic.members += 1;
+        }
+    }
+    all.into_values().collect()
 }
 
 /// When things happen to the rules of one load balancer.

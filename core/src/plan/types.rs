@@ -298,6 +298,8 @@ pub enum DriftKind {
     NotYetApplied,
     /// There is no state that says what was applied.
     NeverRecorded,
+    /// A cluster's address is not where the cluster should have it.
+    Cluster,
 }
 
 /// A check's result.
@@ -343,7 +345,8 @@ impl DriftKind {
     pub fn is_news(self) -> bool {
         match self {
             Self::Changed | Self::WouldNotSurviveReboot => true,
-            Self::NotYetApplied | Self::NeverRecorded => false,
+            // A plan has a finding for what a cluster does.
+            Self::NotYetApplied | Self::NeverRecorded | Self::Cluster => false,
         }
     }
 }

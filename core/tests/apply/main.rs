@@ -5,5 +5,6 @@
 mod job;
 mod language;
 mod model;
+mod modes;
 mod windows;
 mod world;

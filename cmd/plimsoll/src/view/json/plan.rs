@@ -263,6 +263,7 @@ pub(super) enum DriftKind {
     WouldNotSurviveReboot,
     NotYetApplied,
     NeverRecorded,
+    Cluster,
 }
 
 /// A check's result.
@@ -515,6 +516,7 @@ pub(super) fn drift(drift: &plan::Drift, shown: &PlanShown<'_>) -> Drift {
             plan::DriftKind::WouldNotSurviveReboot => DriftKind::WouldNotSurviveReboot,
             plan::DriftKind::NotYetApplied => DriftKind::NotYetApplied,
             plan::DriftKind::NeverRecorded => DriftKind::NeverRecorded,
+            plan::DriftKind::Cluster => DriftKind::Cluster,
         },
         what: drift.what.to_string(),
         impact: drift.impact.clone(),

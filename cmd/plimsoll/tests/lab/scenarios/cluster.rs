@@ -70,11 +70,23 @@ fn each_listener_is_served_by_the_node_that_holds_it() {
     sql(&folder, &["drift"]).exits(0);
     sql(&folder, &["plan", "--detailed-exitcode"]).exits(0);
 
-    // Nobody holds it: that is no drift of ours, and the plan names it.
+    // Nobody holds it, and nobody does at a second look: plan and drift name it.
     stop(&folder, "sql2", "10.0.0.100", 59999);
     let plan = sql(&folder, &["plan"]).exits(0).stdout;
     assert!(plan.contains("PL0316"), "{plan}");
     sql(&folder, &["trace", "10.0.0.100:1433"]).exits(2);
+    let drift = sql(&folder, &["drift"]).exits(2).stdout;
+    let said = "no member holds the cluster's address 10.0.0.100";
+    assert!(drift.contains(said), "{drift}");
+
+    // A failover under way while drift reads alarms nobody: it looks once more.
+    let drift = std::thread::scope(|scope| {
+        let drift = scope.spawn(|| sql(&folder, &["drift"]));
+        std::thread::sleep(Duration::from_millis(1500));
+        start(&folder, "sql1", "10.0.0.100", 59999);
+        drift.join().expect("drift ends")
+    });
+    drift.exits(0);
 
     // Undone, the cluster's own address stays where the cluster put it.
     sql(&folder, &["destroy", "--auto-approve"]).exits(0);
