@@ -3,6 +3,7 @@
 
 use super::check::{Moved, moved, touched};
 use super::fill::{Known, filled};
+use super::resume::wait_for_unfinished;
 use super::{
     Clock, EnactAzure, EnactGuests, Event, GuestOrder, KeepState, ObserveAzure, ObserveGuests,
     Progress, WorldError, observe,
@@ -135,6 +136,8 @@ pub async fn run(
     };
     if run.stale.is_empty() {
         (events)(Event::Checking);
+        let journal = run.state.journal.as_ref();
+        wait_for_unfinished(plan, journal, world.write_azure, events).await;
         let wanted = touched(plan);
         let now = observe(&wanted, world.read_azure, world.read_guests).await;
         run.stale = moved(plan, &now, run.state.journal.as_ref());

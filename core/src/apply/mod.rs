@@ -5,6 +5,7 @@ mod engine;
 mod event;
 mod fill;
 mod observe;
+mod resume;
 mod traits;
 
 pub use check::Moved;

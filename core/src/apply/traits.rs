@@ -45,6 +45,10 @@ pub trait ObserveAzure: Send + Sync {
 /// end, GET again. A target that already is as planned-after is not written again.
 #[async_trait]
 pub trait EnactAzure: Send + Sync {
+    /// Waits for an operation that an earlier run left in its journal. It never fails: what became of it shows in the
+    /// resource, which is read next.
+    async fn resume(&self, _operation: &str, _progress: &dyn Progress) {}
+
     async fn put_load_balancer(
         &self,
         resource: &LoadBalancer,

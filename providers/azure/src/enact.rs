@@ -3,7 +3,7 @@
 //! **Invariant:** one write is one GET, one PUT or DELETE, polls, and one GET. More are sent only when something moved,
 //! broke or came late in between, and then it looks before it writes again.
 
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, Condition, Document};
 use crate::error::{ArmError, Meaning, target};
 use crate::judge::{Whole, differences};
 use crate::patience::until_next_look;
@@ -31,6 +31,24 @@ pub struct Writer {
 enum Write<'a> {
     Put(&'a Value),
     Delete,
+}
+
+/// What the GET before a write found.
+enum Found {
+    Nothing,
+    Etag(String),
+    /// Azure sends one with every resource that we write; some gateway might not.
+    WithoutEtag,
+}
+
+impl Found {
+    fn of(current: Option<Document>) -> Self {
+        match current.map(|document| document.etag) {
+            None => Self::Nothing,
+            Some(Some(etag)) => Self::Etag(etag),
+            Some(None) => Self::WithoutEtag,
+        }
+    }
 }
 
 /// What one write came to.
@@ -79,8 +97,8 @@ impl Writer {
                     Some(_) | None => return Err(stale(id, moved)),
                 }
             }
-            let etag = current.and_then(|document| document.etag);
-            match self.write(id, Write::Put(&body), etag, progress).await? {
+            let found = Found::of(current);
+            match self.write(id, Write::Put(&body), &found, progress).await? {
                 Outcome::Written => {
                     return self.read_back(resource, before, after, progress).await;
                 }
@@ -107,10 +125,8 @@ impl Writer {
             if !moved.is_empty() {
                 return Err(stale(id, moved));
             }
-            match self
-                .write(id, Write::Delete, current.etag, progress)
-                .await?
-            {
+            let found = Found::of(Some(current));
+            match self.write(id, Write::Delete, &found, progress).await? {
                 Outcome::Written => return self.is_gone(id, progress).await,
                 Outcome::LookAgain(error) => last = Some(error),
             }
@@ -124,15 +140,22 @@ impl Writer {
         &self,
         id: &ArmId,
         write: Write<'_>,
-        etag: Option<String>,
+        found: &Found,
         progress: &dyn Progress,
     ) -> Result<Outcome, WorldError> {
-        let mut answer = self.send(id, write, etag.as_deref(), progress).await;
+        // Where there was nothing, there must still be nothing: else two runs that create the same resource would write
+        // over each other.
+        let condition = match found {
+            Found::Nothing => Condition::Absent,
+            Found::Etag(etag) => Condition::Etag(etag),
+            Found::WithoutEtag => Condition::None,
+        };
+        let mut answer = self.send(id, write, condition, progress).await;
         // Nothing says that every kind of resource takes the header. Where it is refused, the GET just before does.
         let refused = matches!(&answer, Err(e) if e.meaning() == Some(Meaning::HeaderRefused));
-        if etag.is_some() && refused {
-            progress.note("If-Match is not taken here, writing without it");
-            answer = self.send(id, write, None, progress).await;
+        if condition != Condition::None && refused {
+            progress.note("a conditional write is not taken here, writing without the condition");
+            answer = self.send(id, write, Condition::None, progress).await;
         }
         let ended = match answer {
             Ok(answer) => self.client.finish(id, &answer, progress).await,
@@ -162,12 +185,12 @@ impl Writer {
         &self,
         id: &ArmId,
         write: Write<'_>,
-        if_match: Option<&str>,
+        condition: Condition<'_>,
         progress: &dyn Progress,
     ) -> Result<Answer, ArmError> {
         match write {
-            Write::Put(body) => self.client.put(id, body, if_match, progress).await,
-            Write::Delete => self.client.delete(id, if_match, progress).await,
+            Write::Put(body) => self.client.put(id, body, condition, progress).await,
+            Write::Delete => self.client.delete(id, condition, progress).await,
         }
     }
 
@@ -252,6 +275,10 @@ impl EnactAzure for Writer {
         self.put(resource, before, after, progress).await
     }
 
+    async fn resume(&self, operation: &str, progress: &dyn Progress) {
+        self.client.resume(operation, progress).await;
+    }
+
     async fn put_public_ip(
         &self,
         resource: &PublicIp,
@@ -301,10 +328,8 @@ impl EnactAzure for Writer {
                 return Ok(interface);
             }
             let body = Value::Object(encode_network_interface(&interface));
-            match self
-                .write(id, Write::Put(&body), current.etag, progress)
-                .await?
-            {
+            let found = Found::of(Some(current));
+            match self.write(id, Write::Put(&body), &found, progress).await? {
                 Outcome::Written => {
                     return self.read_back_interface(&interface, edits, progress).await;
                 }

@@ -4,7 +4,7 @@
 //! when it is asked once more after the end.
 //! Source: <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>.
 
-use crate::client::{Answer, Call, Client, Document};
+use crate::client::{Answer, Call, Client, Condition, Document};
 use crate::error::{ArmError, Meaning, Refusal, target};
 use crate::patience::{Repeat, until_next_look};
 use azure_core::http::Method;
@@ -67,7 +67,7 @@ impl Client {
             None => return Ok(Value::Null),
         };
         if let Look::Operation(url) | Look::Location(url) = &look {
-            progress.operation(url.as_str());
+            progress.operation(&without_signature(url));
         }
         let what = target(id);
         let mut retry_after = answer.retry_after;
@@ -102,7 +102,37 @@ impl Client {
         Err(ArmError::StillRunning {
             what,
             after: waited,
+            correlation: answer.correlation.clone(),
         })
+    }
+
+    /// Waits for an operation of an earlier run, by the address that [`without_signature`] left of it. How it ended does
+    /// not matter here: whoever resumes looks at the resource itself. An address that Azure no longer takes is no reason
+    /// to fail either, since the resource's own `provisioningState` says the same.
+    pub(crate) async fn resume(&self, operation: &str, progress: &dyn Progress) {
+        let Some(url) = Url::parse(operation).ok().filter(|url| self.is_ours(url)) else {
+            return;
+        };
+        let mut waited = Duration::ZERO;
+        let mut retry_after = None;
+        for count in 0.. {
+            let seen = self
+                .look_at_operation("the operation", &url, progress)
+                .await;
+            let Ok(Seen::Running(next)) = seen else {
+                return;
+            };
+            if count == 0 {
+                progress.note("going on from an operation of an earlier run");
+            }
+            retry_after = next.or(retry_after);
+            let time = retry_after.unwrap_or_else(|| until_next_look(count));
+            if waited + time > self.patience().operation {
+                return;
+            }
+            tokio::time::sleep(time).await;
+            waited += time;
+        }
     }
 
     /// The resource once nothing is changing it: it is never compared while `Updating`.
@@ -133,6 +163,7 @@ impl Client {
         Err(ArmError::StillRunning {
             what: target(id),
             after: waited,
+            correlation: None,
         })
     }
 
@@ -183,7 +214,10 @@ impl Client {
                 Err(ArmError::OperationFailed {
                     what: what.to_owned(),
                     status: status.to_owned(),
-                    refusal: Box::new(Refusal::of_error("the operation", error)),
+                    refusal: Box::new(Refusal {
+                        correlation: answer.correlation.clone(),
+                        ..Refusal::of_error("the operation", error)
+                    }),
                 })
             }
             _ => Ok(Seen::Running(answer.retry_after)),
@@ -200,12 +234,50 @@ impl Client {
     }
 }
 
+/// The address as it may be kept: Resource Manager signs the addresses of operations in their query (`t`, `c`, `s`, `h`),
+/// and whoever holds such a signature may ask in our name. The path and the version are enough to ask with a token.
+fn without_signature(url: &Url) -> String {
+    let mut kept = url.clone();
+    kept.set_query(None);
+    kept.set_fragment(None);
+    let harmless = ["api-version", "monitor"];
+    let query: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| {
+            harmless
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+        })
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    if !query.is_empty() {
+        kept.query_pairs_mut().extend_pairs(query);
+    }
+    kept.into()
+}
+
 fn look(url: &Url) -> Call<'static> {
     Call {
         method: Method::Get,
         url: url.clone(),
         body: None,
-        if_match: None,
+        condition: Condition::None,
         repeat: Repeat::Always,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_kept_without_its_signature() {
+        let url = "https://management.azure.com/subscriptions/s/providers/Microsoft.Network/locations/we/operations/o?api-version=2024-01-01&t=638&c=MII&s=sig&h=hash#x";
+        assert_eq!(
+            without_signature(&Url::parse(url).unwrap()),
+            "https://management.azure.com/subscriptions/s/providers/Microsoft.Network/locations/we/operations/o?api-version=2024-01-01"
+        );
+        let bare = "https://management.azure.com/o";
+        assert_eq!(without_signature(&Url::parse(bare).unwrap()), bare);
     }
 }

@@ -4,7 +4,7 @@
 //! script that was started. So the script has to print its own end, and whoever runs it has to look for that.
 //! Source: <https://learn.microsoft.com/azure/virtual-machines/linux/run-command>.
 
-use crate::client::Client;
+use crate::client::{Client, Condition};
 use crate::error::{ArmError, Meaning};
 use crate::operation::Wait;
 use crate::patience::seconds;
@@ -134,7 +134,7 @@ pub async fn run_managed(
         ManagedRunCommand::of_script(document.body.get("location"), script, limit.as_secs());
     let body = Value::Object(encode_run_command(&command));
     let outcome = managed(client, machine, &id, &body, limit, progress).await;
-    if let Ok(answer) = client.delete(&id, None, progress).await {
+    if let Ok(answer) = client.delete(&id, Condition::None, progress).await {
         // It only tidies up: a failure leaves one of 25 places taken, and the next run writes over it.
         let _ = client.finish(&id, &answer, progress).await;
     }
@@ -150,7 +150,10 @@ async fn managed(
     progress: &dyn Progress,
 ) -> Result<Printed, RunCommandError> {
     let failed = |error| refused(machine, error);
-    let answer = client.put(id, body, None, progress).await.map_err(failed)?;
+    let answer = client
+        .put(id, body, Condition::None, progress)
+        .await
+        .map_err(failed)?;
     let wait = Wait {
         limit,
         note: "Run Command takes 20 s or more",

@@ -6,6 +6,7 @@
 //! identity, Azure CLI. Variables as azurerm (`ARM_*`) and Microsoft's SDKs (`AZURE_*`) name them.
 
 mod certificate;
+mod managed_identity;
 mod pipeline_token;
 
 use crate::endpoint::{Endpoint, EndpointError};
@@ -15,11 +16,11 @@ use azure_core::error::ErrorKind;
 use azure_identity::{
     AzureCliCredential, ClientAssertion as _, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certificate::Certificate;
+use managed_identity::ManagedIdentity;
 use pipeline_token::{Assertion, PipelineToken};
 use std::sync::Arc;
 
@@ -149,15 +150,7 @@ fn choose(names: &Names<'_>, endpoint: &Endpoint) -> Result<Choice, SignInError>
     );
     if names.is_true("ARM_USE_MSI") {
         let method = "a managed identity";
-        let options = ManagedIdentityCredentialOptions {
-            user_assigned_id: names
-                .either("ARM_CLIENT_ID", "AZURE_CLIENT_ID")
-                .map(UserAssignedId::ClientId),
-            ..Default::default()
-        };
-        let credential = ManagedIdentityCredential::new(Some(options))
-            .map_err(|source| SignInError::Credential { method, source })?;
-        return Ok((method, credential, others));
+        return Ok((method, Arc::new(ManagedIdentity::find(names)?), others));
     }
     others.push("managed identity: ARM_USE_MSI is not true".to_owned());
     let method = "the Azure CLI";

@@ -117,7 +117,7 @@ async fn a_creation_costs_the_same() {
         fake.requests(),
         [
             "GET loadBalancers/web",
-            "PUT loadBalancers/web",
+            "PUT loadBalancers/web if-none-match",
             "GET operation",
             "GET operation",
             "GET loadBalancers/web"
@@ -377,7 +377,7 @@ async fn a_failed_operation_is_an_error_with_its_code_and_the_next_run_heals_it(
     assert_eq!(
         error.to_string(),
         "load balancer \"web\": the operation ended as Failed: NetworkingInternalOperationError: An unexpected error \
-         — run the same command again in a few minutes, it goes on from there"
+         — run the same command again in a few minutes, it goes on from there [correlation id corr-1]"
     );
     // The document reads as planned, but Azure says Failed: it is written again.
     update.fake.requests();

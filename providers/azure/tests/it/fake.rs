@@ -16,6 +16,7 @@ use plimsoll_core::model::ArmId;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use tokio::time::Instant;
 
 pub(crate) const BASE: &str = "https://arm.test";
 
@@ -52,9 +53,12 @@ struct World {
     old: BTreeMap<String, (usize, Option<Map<String, Value>>)>,
     etags: u64,
     operations: BTreeMap<String, Operation>,
+    honours_if_none_match: bool,
     /// The word a request line begins with, and the fault.
     faults: VecDeque<(&'static str, Fault)>,
     log: Vec<String>,
+    /// Whether it writes, and when it came.
+    moments: Vec<(bool, Instant)>,
     bodies: Vec<Value>,
 }
 
@@ -116,13 +120,39 @@ impl Shown {
 }
 
 impl Fake {
+    pub(crate) fn token(&self) -> Arc<dyn TokenCredential> {
+        Arc::new(FakeToken)
+    }
+
+    /// When reads came, and when writes; polls are reads.
+    pub(crate) fn moments(&self) -> (Vec<Instant>, Vec<Instant>) {
+        let world = self.0.lock().unwrap();
+        let of = |write: bool| {
+            let all = world.moments.iter().filter(|(is, _)| *is == write);
+            all.map(|(_, at)| *at).collect()
+        };
+        (of(false), of(true))
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::with_transport(
             Endpoint::custom(BASE, None).unwrap(),
-            Arc::new(FakeToken),
+            self.token(),
             Arc::new(self.clone()),
             Patience::default(),
         )
+    }
+
+    /// An operation on a resource, begun by somebody else; the address to ask about it.
+    pub(crate) fn begin_again(&self, id: &ArmId) -> String {
+        let end = json!({ "status": "Succeeded" });
+        let mut world = self.0.lock().unwrap();
+        world.begin(Then::Settle(id.folded()), end)
+    }
+
+    /// Whether `If-None-Match: *` is honoured is not documented; without this it is ignored.
+    pub(crate) fn honour_if_none_match(&self) {
+        self.0.lock().unwrap().honours_if_none_match = true;
     }
 
     /// As existing infrastructure.
@@ -203,12 +233,16 @@ impl World {
                 then,
             },
         );
-        format!("{BASE}/subscriptions/s/providers/Microsoft.Network/locations/x/operations/{name}")
+        // Resource Manager signs these addresses in their query.
+        format!(
+            "{BASE}/subscriptions/s/providers/Microsoft.Network/locations/x/operations/{name}?api-version=2024-01-01&t=1&c=MII&s=signature&h=hash"
+        )
     }
 
     fn answer(&mut self, request: &Request) -> azure_core::Result<Raw> {
         let path = request.url().path().to_owned();
         let method = request.method().to_string();
+        self.moments.push((method != "GET", Instant::now()));
         let if_match = request
             .headers()
             .get_optional_string(&HeaderName::from_static("if-match"));
@@ -227,9 +261,13 @@ impl World {
                 format!("{method} {}/{}", tail[1], tail[0])
             }
         };
-        self.log.push(match &if_match {
-            Some(_) => format!("{line} if-match"),
-            None => line.clone(),
+        let if_none_match = request
+            .headers()
+            .get_optional_string(&HeaderName::from_static("if-none-match"));
+        self.log.push(match (&if_match, &if_none_match) {
+            (Some(_), _) => format!("{line} if-match"),
+            (None, Some(_)) => format!("{line} if-none-match"),
+            (None, None) => line.clone(),
         });
         let mut end = json!({ "status": "Succeeded" });
         let mut elsewhere = None;
@@ -253,7 +291,8 @@ impl World {
                 Fault::LostRequest => return Err(Error::with_message(ErrorKind::Io, "broken")),
                 Fault::LostAnswer => lost = true,
                 Fault::Meanwhile(change) => {
-                    let mut body = self.documents.remove(&path.to_lowercase()).unwrap();
+                    let there = self.documents.remove(&path.to_lowercase());
+                    let mut body = there.unwrap_or_default();
                     change(&mut body);
                     self.stamp(&path, &mut body, "Succeeded");
                     self.documents.insert(path.to_lowercase(), body);
@@ -264,6 +303,13 @@ impl World {
                 Fault::LateReads(count) => late = count,
                 Fault::RetryAfter(seconds) => retry_after = Some(seconds),
             }
+        }
+        if if_none_match.is_some()
+            && self.honours_if_none_match
+            && self.documents.contains_key(&path.to_lowercase())
+        {
+            let body = error("PreconditionFailed", "Precondition failed.");
+            return Ok((412, vec![], body));
         }
         let answer = self.ordinary(
             &method,
@@ -353,7 +399,9 @@ impl World {
     }
 
     fn look(&mut self, name: &str) -> Raw {
-        let operation = self.operations.get_mut(name).unwrap();
+        let Some(operation) = self.operations.get_mut(name) else {
+            return (404, vec![], error("ResourceNotFound", "It was not found."));
+        };
         operation.looks = operation.looks.saturating_sub(1);
         if operation.looks > 0 {
             return (200, vec![], json!({ "status": "InProgress" }));

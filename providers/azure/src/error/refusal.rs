@@ -1,59 +1,8 @@
-//! What can go wrong between us and Azure Resource Manager, each with the next step for the person who reads it.
+//! What Azure says when it says no, and what that means for the one who asked.
 
-use plimsoll_core::apply::WorldError;
-use plimsoll_core::model::ArmId;
+use super::{correlated, excerpt};
 use serde_json::Value;
 use std::fmt;
-use std::time::Duration;
-
-#[derive(Debug, thiserror::Error)]
-pub enum ArmError {
-    /// Azure answered, and the answer is no.
-    #[error("{0}")]
-    Refused(Box<Refusal>),
-    /// No token, so nothing was sent.
-    #[error("{request} was not sent: signing in did not work")]
-    SignIn {
-        request: String,
-        #[source]
-        source: azure_core::Error,
-    },
-    /// The connection could not be made, or broke.
-    #[error(
-        "{request}: {}",
-        if *.sent { "the connection broke before Azure answered; run the same command again, it finds out how far it got" }
-        else { "Azure cannot be reached; check the network, the proxy and the endpoint" }
-    )]
-    Unreachable {
-        request: String,
-        /// Azure may have got the request.
-        sent: bool,
-        #[source]
-        source: azure_core::Error,
-    },
-    /// Azure keeps asking to wait.
-    #[error(
-        "{}; after waiting as long as plimsoll does there would be {} s more to wait, so run the same command again later{}",
-        .refusal.answer(), .wait.as_secs(), .refusal.correlation_words()
-    )]
-    OutOfPatience {
-        refusal: Box<Refusal>,
-        wait: Duration,
-    },
-    #[error(
-        "{request}: the answer is not the JSON that Azure Resource Manager sends: {excerpt:?}; is the endpoint right?"
-    )]
-    Garbled { request: String, excerpt: String },
-    /// A long-running operation ended without success.
-    #[error("{what}: the operation ended as {status}: {refusal}")]
-    OperationFailed {
-        what: String,
-        status: String,
-        refusal: Box<Refusal>,
-    },
-    #[error("{what}: Azure is still working on it after {} min; run the same command again, it goes on from there", .after.as_secs() / 60)]
-    StillRunning { what: String, after: Duration },
-}
 
 /// An answer of status 400 and above, or the error of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,9 +23,9 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     NotFound,
-    /// The etag in `If-Match` is not the resource's any more.
+    /// The etag in `If-Match` is not the resource's any more, or `If-None-Match` found one.
     EtagMoved,
-    /// `If-Match` itself was refused.
+    /// `If-Match` or `If-None-Match` itself was refused.
     HeaderRefused,
     Throttled,
     /// Another operation is going on there, or something it refers to is not ready yet.
@@ -161,7 +110,7 @@ impl Refusal {
         match self.status {
             412 => Meaning::EtagMoved,
             400 if self.says(&["PreconditionHeaderNotSupported", "HeaderNotSupported"])
-                || self.names_if_match() =>
+                || self.names_a_precondition() =>
             {
                 Meaning::HeaderRefused
             }
@@ -191,10 +140,13 @@ impl Refusal {
         }
     }
 
-    /// Whether network interfaces honour `If-Match` is not documented; a refusal would have to name the header.
-    fn names_if_match(&self) -> bool {
+    /// Which resources honour `If-Match` and `If-None-Match` is not documented for all; a refusal would have to name the
+    /// header.
+    fn names_a_precondition(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
-        text.contains("if-match") || text.contains("ifmatch")
+        ["if-match", "ifmatch", "if-none-match", "ifnonematch"]
+            .iter()
+            .any(|name| text.contains(name))
     }
 
     /// What a person can do about it.
@@ -266,7 +218,7 @@ impl Refusal {
 
 impl Refusal {
     /// What was asked and what Azure said.
-    fn answer(&self) -> String {
+    pub(super) fn answer(&self) -> String {
         let mut text = String::new();
         // The error of an operation has no status; who asked is said by whoever shows it.
         if self.status != 0 {
@@ -287,11 +239,8 @@ impl Refusal {
         text
     }
 
-    fn correlation_words(&self) -> String {
-        match &self.correlation {
-            Some(id) => format!(" [correlation id {id}]"),
-            None => String::new(),
-        }
+    pub(super) fn correlation_words(&self) -> String {
+        correlated(self.correlation.as_deref())
     }
 }
 
@@ -303,92 +252,6 @@ impl fmt::Display for Refusal {
         }
         f.write_str(&self.correlation_words())
     }
-}
-
-/// `load balancer "web"`, for messages.
-pub(crate) fn target(id: &ArmId) -> String {
-    let kind = match id.kind().to_ascii_lowercase().as_str() {
-        "loadbalancers" => "load balancer",
-        "publicipaddresses" => "public IP address",
-        "networkinterfaces" => "network interface",
-        "virtualmachines" => "virtual machine",
-        _ => id.kind(),
-    };
-    format!("{kind} {:?}", id.name())
-}
-
-impl ArmError {
-    pub fn meaning(&self) -> Option<Meaning> {
-        match self {
-            Self::Refused(refusal)
-            | Self::OutOfPatience { refusal, .. }
-            | Self::OperationFailed { refusal, .. } => Some(refusal.meaning()),
-            Self::SignIn { .. }
-            | Self::Unreachable { .. }
-            | Self::Garbled { .. }
-            | Self::StillRunning { .. } => None,
-        }
-    }
-
-    /// A write that ended like this may have happened or not: only looking again tells.
-    pub fn outcome_is_unknown(&self) -> bool {
-        match self {
-            Self::Unreachable { sent, .. } => *sent,
-            Self::Refused(refusal) => refusal.meaning() == Meaning::ServerFault,
-            Self::Garbled { .. } => true,
-            Self::SignIn { .. }
-            | Self::OutOfPatience { .. }
-            | Self::OperationFailed { .. }
-            | Self::StillRunning { .. } => false,
-        }
-    }
-
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } | Self::OutOfPatience { .. } | Self::StillRunning { .. } => {
-                true
-            }
-            Self::Refused(refusal) | Self::OperationFailed { refusal, .. } => {
-                matches!(
-                    refusal.meaning(),
-                    Meaning::Throttled | Meaning::Busy | Meaning::Superseded | Meaning::ServerFault
-                )
-            }
-            Self::SignIn { .. } | Self::Garbled { .. } => false,
-        }
-    }
-
-    /// The whole chain of causes in one line: `WorldError` carries text.
-    pub fn text(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let next = error.to_string();
-            // azure_core repeats itself from one level to the next.
-            if !text.contains(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        text
-    }
-}
-
-impl From<ArmError> for WorldError {
-    fn from(error: ArmError) -> Self {
-        let message = error.text();
-        if error.is_retryable() {
-            Self::Unavailable { message }
-        } else {
-            Self::Refused { message }
-        }
-    }
-}
-
-/// The beginning of a body that is not what it should be.
-pub(crate) fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().take(200).collect()
 }
 
 #[cfg(test)]
