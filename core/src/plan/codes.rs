@@ -69,6 +69,17 @@ codes! {
         "The load balancer has inbound NAT pools, which scale sets use. Azure refuses to add or change inbound NAT rules \
          beside them (AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported).",
         Error, "Azure error text of AddingOrUpdatingNatRulesWhenNatPoolIsPresentOnLoadbalancerIsNotSupported";
+    SECURITY_GROUP = "PL0321", "a network security group drops what a rule sends",
+        "A packet must pass the subnet's network security group and the network interface's. With floating IP they see the \
+         frontend's address as destination, so a rule that allows only the VM's own address lets nothing through; the \
+         default rules let in the virtual network and the health probe, and nobody from the Internet. Allow the rule's \
+         protocol to the frontend's address and the backend port.",
+        Warning, "learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works; Microsoft's guide for SQL Server availability groups";
+    SECURITY_GROUP_PROBE = "PL0322", "a network security group drops the health probe",
+        "Health probes come from 168.63.129.16 (service tag AzureLoadBalancer) to the VM's own address. Every network security \
+         group lets them in by default; a rule of its own with a higher priority denies them here, so Azure takes the member \
+         for down and sends it nothing.",
+        Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview: probe source";
     NOT_IN_POOL = "PL0330", "a guest is not in a pool that someone else manages",
         "The pool belongs to a load balancer that this configuration only reads (`data`), so plimsoll never joins it. Its owner \
          has to add the NIC; until then Azure sends the guest nothing.",

@@ -3,6 +3,7 @@
 mod azure;
 mod cluster;
 mod kernel;
+mod security;
 
 use super::Finding;
 use super::codes;
@@ -29,6 +30,12 @@ pub fn findings(
     let mut read = Vec::new();
     let mut said = Said::default();
     for guest in guests {
+        all.extend(security::findings(
+            &guest.addr,
+            &guest.needs.services,
+            desired,
+            observed,
+        ));
         if let Some(Observation::Present(facts)) = observed.guests.get(&guest.addr) {
             let seen = Seen {
                 addr: &guest.addr,
