@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
 use azure_identity::{
-    AzureCliCredential, ClientAssertion as _, ClientAssertionCredential,
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertion as _, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
 };
 use base64::Engine as _;
@@ -154,7 +154,12 @@ fn choose(names: &Names<'_>, endpoint: &Endpoint) -> Result<Choice, SignInError>
     }
     others.push("managed identity: ARM_USE_MSI is not true".to_owned());
     let method = "the Azure CLI";
-    let credential = AzureCliCredential::new(None)
+    // Whoever is at home in several tenants says which one is meant.
+    let options = AzureCliCredentialOptions {
+        tenant_id: names.either("ARM_TENANT_ID", "AZURE_TENANT_ID"),
+        ..Default::default()
+    };
+    let credential = AzureCliCredential::new(Some(options))
         .map_err(|source| SignInError::Credential { method, source })?;
     Ok((method, credential, others))
 }
@@ -252,9 +257,10 @@ impl TokenCredential for Named {
             .get_token(scopes, options)
             .await
             .map_err(|error| {
-                let mut text = format!("{} failed: {}", self.method, cause(&error));
+                let mut text = format!("{} failed: {}", self.method, cause(&error).trim_end());
+                // A line for each: in one they could not be read.
                 for other in &self.others {
-                    text.push_str("; ");
+                    text.push_str("\nnot used, ");
                     text.push_str(other);
                 }
                 // Not wrapped: azure_core shows the outermost message only, and the cause is in the text already.

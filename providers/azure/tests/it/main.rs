@@ -28,6 +28,9 @@ mod operation;
 /// Below Azure's limits, in paused time.
 #[cfg(test)]
 mod pace;
+/// What is not modelled goes through a write unchanged.
+#[cfg(test)]
+mod preserved;
 /// Scripts in virtual machines.
 #[cfg(test)]
 mod run_command;
