@@ -603,9 +603,34 @@ Example:
         #[arg(value_name = "BODY", value_hint = ValueHint::FilePath)]
         body: Option<PathBuf>,
     },
-    /// Make the emulator misbehave, for example slow=2s; `off` ends it
+    /// Make the emulator misbehave; without a fault, show which are on
+    #[command(after_help = "\
+Faults that befall the next request once:
+  429, 409, 412, 500 … 504    it is answered so, and nothing is done
+  drop-connection=before      the connection breaks before it is done
+  drop-connection=after       the connection breaks when it is done
+  hold=before|after           no answer ever comes, before or after
+  fail-operation              a write is accepted and then fails
+  cancel-operation            a write is accepted and then cancelled
+  superseded                  another write wins
+  superseded=silently         another write wins, and Azure says Succeeded
+Faults that stay until `off`:
+  slow=2s                     operations take so long
+  stale-reads=5s              after a write, reads are so long out of date
+  nic-if-match=ignored        network interfaces ignore If-Match; or refused
+Options:
+  on=PUT  on=loadBalancers    only this method, only this in the path
+  on=PUT loadBalancers        only both together
+  count=N  count=always       how many requests
+  skip=N                      how many are spared first
+  retry-after=S  code=CODE    what the answer says
+
+Examples:
+  plimsoll lab fault 429 retry-after=5 on=PUT loadBalancers
+  plimsoll lab fault drop-connection=after on=PUT
+  plimsoll lab fault off")]
     Fault {
-        #[arg(value_name = "FAULT", required = true)]
+        #[arg(value_name = "FAULT")]
         fault: Vec<String>,
     },
     /// Run the lab in the foreground; with --listen, only its Resource Manager

@@ -7,6 +7,7 @@
 
 mod fuzz;
 mod layers;
+mod nightly;
 mod npm;
 mod oracle;
 mod python;
@@ -22,6 +23,7 @@ Usage: cargo xtask TASK
 
   test      install what the tests need (where it may), then run every test
   ci        what CI runs: formatting, lints, layers, then every test, none skipped
+  nightly [WORD]        what is too slow for every change: all steps, or those with WORD in their name
   layers    check that no crate depends where it may not
   bless     rewrite golden files after a change that was meant; read their diff
   oracle DIR            compare the language with Terraform's answers in DIR
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::test(test::Skips::Named),
         Some("ci") => ci(),
+        Some("nightly") => nightly::nightly(&arguments[1..]),
         Some("layers") => layers::check(),
         Some("bless") => test::bless(),
         Some("oracle") => folder(&arguments).and_then(oracle::oracle),

@@ -29,12 +29,28 @@ const ENVIRONMENTS: [Environment; 2] = [
     },
 ];
 
+/// 700 MB, so only `cargo xtask nightly` installs it.
+const AZURE_CLI: Environment = Environment {
+    what: "azure-cli",
+    place: "target/azure-cli",
+    packages: &["azure-cli==2.91.0"],
+};
+
 /// Installs what is not there. Without Python or without its package index those tests are skipped, aloud.
 pub(crate) fn install_packages() {
-    ENVIRONMENTS.iter().for_each(install);
+    for environment in &ENVIRONMENTS {
+        if let Err(why) = install(environment) {
+            println!("{why}; the tests that need them are skipped");
+        }
+    }
 }
 
-fn install(environment: &Environment) {
+/// Installs it unless it is there.
+pub(crate) fn install_azure_cli() -> Result<(), String> {
+    install(&AZURE_CLI)
+}
+
+fn install(environment: &Environment) -> Result<(), String> {
     let Environment {
         what,
         place,
@@ -43,7 +59,7 @@ fn install(environment: &Environment) {
     let mark = Path::new(place).join("installed");
     let wanted = packages.join("\n");
     if std::fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
-        return;
+        return Ok(());
     }
     println!(
         "$ python3 -m venv {place} && pip install {}",
@@ -53,13 +69,12 @@ fn install(environment: &Environment) {
     let pip = Path::new(place).join("bin/pip");
     let arguments = ["install", "--quiet", "--disable-pip-version-check"];
     let installed = made && run(Command::new(pip).args(arguments).args(*packages));
-    if installed {
-        let _ = std::fs::write(mark, wanted);
-    } else {
+    if !installed {
         // Half an environment would fail the tests instead of skipping them.
         let _ = std::fs::remove_dir_all(place);
-        println!("{what} could not be installed; the tests that need them are skipped");
+        return Err(format!("{what} could not be installed"));
     }
+    std::fs::write(&mark, wanted).map_err(|error| format!("{}: {error}", mark.display()))
 }
 
 fn run(command: &mut Command) -> bool {

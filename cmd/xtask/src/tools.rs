@@ -210,9 +210,22 @@ fn is_root() -> bool {
 }
 
 pub(crate) fn cargo(arguments: &[&str]) -> Result<(), String> {
-    println!("$ cargo {}", arguments.join(" "));
+    cargo_with(arguments, &[])
+}
+
+/// With these variables in its environment.
+pub(crate) fn cargo_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let said: String = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value} "))
+        .collect();
+    println!("$ {said}cargo {}", arguments.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    match Command::new(cargo).args(arguments).status() {
+    match Command::new(cargo)
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .status()
+    {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("cargo {} failed ({status})", arguments.join(" "))),
         Err(error) => Err(format!("cargo could not be started: {error}")),

@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 use super::catalog::{self, Identity};
 use super::document::text;
 use super::fault::Dropped;
+use super::kind::Kind;
 use super::message::{ArmAnswer, ArmRequest, Delivery, Method};
 use super::operation::{self, poll, settle};
 use super::refusal::Refusal;
 use super::resource_id::{ResourcePath, canonical, resource_group_id};
 use super::world::World;
-use super::{api_version, read, resource_group, run_command, write, write_group};
+use super::{
+    api_version, deployment, read, resource_group, run_command, virtual_machine, write, write_group,
+};
 
 /// Answers one request as Azure Resource Manager would.
 pub fn answer(
@@ -112,7 +115,7 @@ impl Context<'_> {
     }
 }
 
-fn route(world: &mut World, context: &Context<'_>) -> Result<ArmAnswer, Refusal> {
+pub(super) fn route(world: &mut World, context: &Context<'_>) -> Result<ArmAnswer, Refusal> {
     let path = context.request.path.trim_end_matches('/');
     let words: Vec<&str> = path.split('/').skip(1).collect();
     let lower: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
@@ -172,6 +175,19 @@ fn route(world: &mut World, context: &Context<'_>) -> Result<ArmAnswer, Refusal>
             write_group::resource_group(world, context, id, group)
         }
         (["subscriptions", _, "operationresults", id], _) => Ok(group_poll(world, id)),
+        (
+            [
+                "subscriptions",
+                _,
+                "resourcegroups",
+                _,
+                "providers",
+                "microsoft.resources",
+                "deployments",
+                ..,
+            ],
+            [_, id, _, group, _, _, _, rest @ ..],
+        ) => deployment::answer(world, context, (id, group), rest),
         _ => match resource {
             Some(resource) => below_provider(world, context, &resource),
             None => Err(Refusal::gateway(
@@ -229,7 +245,7 @@ fn below_provider(
     {
         return Ok(location_poll(world, context, path, which, id));
     }
-    let known = super::kind::Kind::of(path);
+    let known = Kind::of(path);
     let Some(kind) = known else {
         return Err(Refusal::gateway(
             404,
@@ -244,7 +260,7 @@ fn below_provider(
     match request.method {
         Method::Get | Method::Head => read::resource(world, context, kind, path),
         Method::Put | Method::Patch | Method::Delete => write::resource(world, context, kind, path),
-        Method::Post => post(world, context, path),
+        Method::Post => post(world, context, kind, path),
     }
 }
 
@@ -319,48 +335,59 @@ fn compute_url(context: &Context<'_>, id: &str, monitor: bool) -> String {
     )
 }
 
+/// Actions: Run Command, and the power of machines.
 fn post(
     world: &mut World,
     context: &Context<'_>,
+    kind: Kind,
     path: &ResourcePath,
 ) -> Result<ArmAnswer, Refusal> {
-    let action = path
-        .segments
-        .last()
-        .map(|action| action.to_ascii_lowercase())
-        .unwrap_or_default();
-    let machine = path.ancestor(1);
-    if path.segments.len() == 3
-        && action == "runcommand"
-        && machine.is_type(super::virtual_machine::TYPE)
-    {
-        if world.document(&machine.to_string()).is_none() {
-            return Err(write::absent(world, &machine));
-        }
-        let body = context.body()?;
-        let location = world
-            .document(&machine.to_string())
-            .map(|document| text(document, "location").to_owned());
-        let (operation, script) =
-            run_command::begin_action(world, &machine.to_string(), &body, context.now)?;
-        let mut answer = write::compute_links(
-            context,
-            path,
-            &location.unwrap_or_default(),
-            &operation,
-            ArmAnswer::empty(202),
-        );
-        answer.script = Some((operation, script));
-        return Ok(answer);
+    let machine = path.ancestor(kind.depth());
+    let (Some(action), true, true) = (
+        path.segments.get(kind.depth() * 2),
+        path.segments.len() == kind.depth() * 2 + 1,
+        kind.is_machine(),
+    ) else {
+        return Err(unserved(path));
+    };
+    let id = machine.to_string();
+    let Some(document) = world.document(&id).cloned() else {
+        return Err(write::absent(world, &machine));
+    };
+    let location = text(&document, "location").to_owned();
+    if let Some(power) = virtual_machine::power_after(action) {
+        let turned = operation::Write {
+            id: &id,
+            document: virtual_machine::with_power(&document, power),
+            noun: "VirtualMachinePower",
+            takes_time: true,
+        };
+        let operation = operation::begin_write(world, turned, context.interference, context.now);
+        let accepted = ArmAnswer::empty(202);
+        return Ok(write::compute_links(
+            context, path, &location, &operation, accepted,
+        ));
     }
-    Err(Refusal::gateway(
+    if !action.eq_ignore_ascii_case("runCommand") {
+        return Err(unserved(path));
+    }
+    let body = context.body()?;
+    let (operation, script) = run_command::begin_action(world, &id, &body, context.now)?;
+    let accepted = ArmAnswer::empty(202);
+    let mut answer = write::compute_links(context, path, &location, &operation, accepted);
+    answer.script = Some((operation, script));
+    Ok(answer)
+}
+
+fn unserved(path: &ResourcePath) -> Refusal {
+    Refusal::gateway(
         404,
         "InvalidResourceType",
         format!(
-            "The action '{action}' of '{}' is not served by the lab.",
-            canonical(&machine.to_string())
+            "The lab serves no such action: '{}'.",
+            canonical(&path.to_string())
         ),
-    ))
+    )
 }
 
 /// The headers that every answer of ARM carries (FACTS 7).

@@ -132,6 +132,8 @@ const PROVIDERS: [(&str, &[&str]); 3] = [
         &[
             "virtualMachines",
             "virtualMachines/runCommands",
+            "virtualMachineScaleSets",
+            "virtualMachineScaleSets/virtualMachines",
             "locations",
             "locations/operations",
         ],
@@ -139,6 +141,7 @@ const PROVIDERS: [(&str, &[&str]); 3] = [
     (
         "Microsoft.Resources",
         &[
+            "deployments",
             "resourceGroups",
             "subscriptions",
             "subscriptions/resourceGroups",

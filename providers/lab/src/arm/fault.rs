@@ -18,10 +18,15 @@ use super::refusal::{Refusal, etag_mismatch, retryable};
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FaultError {
     #[error(
-        "unknown fault `{0}`: use slow=2s, 429=N, 409=N, 412, 500, 503, 504, fail-operation, cancel-operation, \
-         superseded, drop-connection, hold=before|after, stale-reads=2s, nic-if-match=honoured|ignored|refused, or off"
+        "unknown fault `{0}`: use slow=2s, stale-reads=2s, 429, 409, 412, 500, 502, 503, 504, fail-operation, \
+         cancel-operation, superseded, superseded=silently, drop-connection=before, drop-connection=after, \
+         hold=before, hold=after, nic-if-match=honoured|ignored|refused, or off"
     )]
     Kind(String),
+    #[error(
+        "unknown option `{0}` of a fault: use on=METHOD, on=PATH-PART, count=N, skip=N, retry-after=SECONDS or code=CODE"
+    )]
+    Option(String),
     #[error("fault `{fault}`: `{value}` is not {expected}")]
     Value {
         fault: String,
@@ -235,10 +240,52 @@ impl Fault {
                      {path}. The call can be retried in {wait} seconds."
                 ),
             ),
-            (409, None) => Refusal::service(
+            (409, None | Some("AnotherOperationInProgress")) => Refusal::service(
                 409,
                 "AnotherOperationInProgress",
                 "Another operation on this or dependent resource is in progress.",
+            ),
+            // Recorded as a 429 with this detail; as a 409 it is an inference.
+            (409, Some(code @ "ReferencedResourceNotProvisioned")) => Refusal::service(
+                409,
+                code,
+                format!(
+                    "Cannot proceed with operation because a resource used by resource {path} is not in \
+                     Succeeded state. Resource is in Updating state."
+                ),
+            ),
+            (403, Some(code @ "AuthorizationFailed")) => Refusal::gateway(
+                403,
+                code,
+                format!(
+                    "The client 'lab' with object id 'lab' does not have authorization to perform action \
+                     'Microsoft.Network/*/write' over scope '{path}' or the scope is invalid. If access was recently \
+                     granted, please refresh your credentials."
+                ),
+            ),
+            (403, Some(code @ "LinkedAuthorizationFailed")) => Refusal::gateway(
+                403,
+                code,
+                format!(
+                    "The client 'lab' with object id 'lab' has permission to perform action \
+                     'Microsoft.Network/networkInterfaces/write' on scope '{path}'; however, it does not have permission \
+                     to perform action 'Microsoft.Network/loadBalancers/backendAddressPools/join/action' on the linked \
+                     scope(s) or the linked scope(s) are invalid."
+                ),
+            ),
+            (409, Some(code @ "ScopeLocked")) => Refusal::gateway(
+                409,
+                code,
+                format!(
+                    "The scope '{path}' cannot perform write operation because following scope(s) are locked: '{path}'. \
+                     Please remove the lock and try again."
+                ),
+            ),
+            (409, Some(code @ "MissingSubscriptionRegistration")) => Refusal::gateway(
+                409,
+                code,
+                "The subscription is not registered to use namespace 'Microsoft.Network'. See https://aka.ms/rps-not-found \
+                 for how to register subscriptions.",
             ),
             (412, _) => etag_mismatch("W/\"unknown\"", "W/\"another\"", path),
             (503, None) => Refusal::gateway(503, "ServerTimeout", "The request timed out."),
@@ -328,7 +375,7 @@ fn parse(text: &str) -> Result<Fault, FaultError> {
                     fault.path_part = Some(part.to_owned());
                 }
             }
-            _ => return Err(FaultError::Kind(word.to_owned())),
+            _ => return Err(FaultError::Option(word.to_owned())),
         }
     }
     // A count of nothing would never run out.
@@ -425,6 +472,13 @@ mod tests {
         assert_eq!(faults.take(Method::Get, "/x").slow, None);
         faults.set("off").unwrap();
         assert_eq!(faults.take(Method::Put, "/x").slow, None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let refused = |text: &str| Faults::default().set(text).unwrap_err().to_string();
+        assert!(refused("409 onn=PUT").starts_with("unknown option `onn=PUT`"));
+        assert!(refused("lazy").starts_with("unknown fault `lazy`"));
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub(super) fn deletable(world: &World, kind: Kind, document: &Value) -> Result<(
                 )),
             }
         }
-        Kind::LoadBalancer | Kind::VirtualMachine | Kind::RunCommand => Ok(()),
+        Kind::LoadBalancer
+        | Kind::VirtualMachine
+        | Kind::RunCommand
+        | Kind::ScaleSet
+        | Kind::ScaleSetInstance => Ok(()),
     }
 }

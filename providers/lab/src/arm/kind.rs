@@ -3,10 +3,10 @@
 use super::resource_id::ResourcePath;
 use super::{
     load_balancer, network_interface, network_security_group, public_ip, public_ip_prefix,
-    run_command, virtual_machine, virtual_network,
+    run_command, scale_set, virtual_machine, virtual_network,
 };
 
-/// A top-level type, or the one nested type that is stored on its own.
+/// A top-level type, or a nested type that is stored on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     LoadBalancer,
@@ -17,10 +17,12 @@ pub(super) enum Kind {
     NetworkSecurityGroup,
     VirtualMachine,
     RunCommand,
+    ScaleSet,
+    ScaleSetInstance,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::LoadBalancer,
         Self::PublicIp,
         Self::PublicIpPrefix,
@@ -29,22 +31,25 @@ impl Kind {
         Self::NetworkSecurityGroup,
         Self::VirtualMachine,
         Self::RunCommand,
+        Self::ScaleSet,
+        Self::ScaleSetInstance,
     ];
 
     /// The kind that stores what the path names.
     #[must_use]
     pub(super) fn of(path: &ResourcePath) -> Option<Self> {
         let first = path.segments.first()?;
+        let whole = |pairs: usize| path.ancestor(pairs).resource_type();
         let nested = path
             .segments
             .get(2)
-            .filter(|kind| kind.eq_ignore_ascii_case("runCommands"));
-        let name = match nested {
-            Some(_) if first.eq_ignore_ascii_case("virtualMachines") => {
-                run_command::TYPE.to_owned()
-            }
-            _ => format!("{}/{first}", path.namespace),
-        };
+            .map(|kind| format!("{}/{first}/{kind}", path.namespace));
+        let nested = nested.filter(|name| {
+            [run_command::TYPE, scale_set::INSTANCE]
+                .iter()
+                .any(|kind| kind.eq_ignore_ascii_case(name))
+        });
+        let name = nested.unwrap_or_else(|| whole(1));
         Self::ALL
             .into_iter()
             .find(|kind| kind.resource_type().eq_ignore_ascii_case(&name))
@@ -61,6 +66,8 @@ impl Kind {
             Self::NetworkSecurityGroup => network_security_group::TYPE,
             Self::VirtualMachine => virtual_machine::TYPE,
             Self::RunCommand => run_command::TYPE,
+            Self::ScaleSet => scale_set::TYPE,
+            Self::ScaleSetInstance => scale_set::INSTANCE,
         }
     }
 
@@ -76,18 +83,32 @@ impl Kind {
             Self::NetworkSecurityGroup => "NetworkSecurityGroup",
             Self::VirtualMachine => "VirtualMachine",
             Self::RunCommand => "RunCommand",
+            Self::ScaleSet => "VirtualMachineScaleSet",
+            Self::ScaleSetInstance => "VirtualMachineScaleSetVM",
         }
+    }
+
+    /// A machine with an instance view, in which scripts run.
+    #[must_use]
+    pub(super) fn is_machine(self) -> bool {
+        matches!(self, Self::VirtualMachine | Self::ScaleSetInstance)
     }
 
     /// How many type/name pairs its ids have.
     #[must_use]
     pub(super) fn depth(self) -> usize {
-        if self == Self::RunCommand { 2 } else { 1 }
+        match self {
+            Self::RunCommand | Self::ScaleSetInstance => 2,
+            _ => 1,
+        }
     }
 
     #[must_use]
     pub(super) fn is_network(self) -> bool {
-        !matches!(self, Self::VirtualMachine | Self::RunCommand)
+        !matches!(
+            self,
+            Self::VirtualMachine | Self::RunCommand | Self::ScaleSet | Self::ScaleSetInstance
+        )
     }
 
     /// Sub-resources that have a PUT and DELETE of their own, and their operations' noun. On a load

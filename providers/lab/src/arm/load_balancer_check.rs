@@ -23,6 +23,13 @@ pub(super) fn check(
     previous: Option<&Value>,
 ) -> Result<(), Refusal> {
     childless_without_frontend(document)?;
+    // The documented limit; the sentence is of 2017, when it was 10 (errors.json).
+    if parts(document, "frontendIPConfigurations").len() > 600 {
+        return Err(Refusal::bad(
+            "LoadBalancerFrontendIPConfigurationCountLimitReached",
+            "A load balancer cannot have more than 600 FrontendIPConfigurations.",
+        ));
+    }
     for frontend in parts(document, "frontendIPConfigurations") {
         check_frontend(world, document, frontend)?;
     }

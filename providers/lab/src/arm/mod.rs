@@ -6,6 +6,25 @@
 //! "FACTS n" is a section of the project's facts sheet, "recordings" is recorded traffic,
 //! "errors.json" the collection of error bodies, [INF] an inference, [OPEN] not established.
 //!
+//! What errors.json knows and the emulator does not refuse by itself, and why:
+//! - rights, locks and registration (`AuthorizationFailed`, `LinkedAuthorizationFailed`, `ScopeLocked`,
+//!   `MissingSubscriptionRegistration`): the lab has neither; the faults `403;code=…` and `409;code=…` answer so;
+//! - `ExpiredAuthenticationToken`: the lab's token does not expire;
+//! - quotas of a subscription (`PublicIPCountLimitReached`, `StaticPublicIPCountLimitReached`): nobody buys more here;
+//! - availability sets, scale-set NICs and NAT pools (`MaxAvailabilitySetsInLoadBalancerReached`,
+//!   `NetworkInterfaceAndLoadBalancerAreInDifferentAvailabilitySets`, `LoadBalancerInUseByVirtualMachineScaleSet`,
+//!   `LoadBalancerInboundRuleCountLimitExceededByVMScaleSet`, `CannotUseInactiveHealthProbe`,
+//!   `RulesOfSameLoadBalancerTypeUseSameBackendPortProtocolAndVmssIPConfig`): none of these are modelled;
+//! - `RulesOfSameLoadBalancerTypeUseSameBackendPortProtocolAndIPConfig`, `AnotherInternalLoadBalancerExists`: an interface
+//!   has one load balancer of a type at most, which is refused first as `NetworkInterfaceUsesMultipleLoadBalancersOfSameType`;
+//! - `DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed`: Basic is retired, and only Basic could differ;
+//! - `LoadBalancerBackendsPerFrontendCountLimitReached`: 10,000 members are more than a lab holds;
+//! - `NotAllowedToDeleteLoadBalancerWithFrontendIpConfigurationInUseByGlobalLB`: Global tiers are decoded, not managed;
+//! - `LocationNotAvailableForResourceType`, `PrivateIPAddressNotInAnySubnet`, `VmNotRunning`: of other providers or
+//!   actions that are not served.
+//!
+//! Rules on one port that differ in floating IP are accepted together: a ban is not confirmed (FACTS 5 [OPEN]).
+//!
 //! **Invariant:** shares no types with any client, so that a wrong member name cannot cancel out.
 
 mod document;
@@ -15,12 +34,14 @@ mod resource_id;
 
 mod detach;
 mod fault;
+mod fault_routes;
 mod operation;
 mod world;
 
 mod address;
 mod api_version;
 mod catalog;
+mod deployment;
 mod kind;
 mod load_balancer;
 mod load_balancer_check;
@@ -32,6 +53,7 @@ mod public_ip;
 mod public_ip_prefix;
 mod resource_group;
 mod run_command;
+mod scale_set;
 mod virtual_machine;
 mod virtual_network;
 
@@ -56,6 +78,7 @@ mod sign_in;
 pub use answer::answer;
 pub use catalog::Identity;
 pub use fault::FaultError;
+pub use fault_routes::fault_routes;
 pub use kept::StoreError;
 pub use message::{ArmAnswer, ArmRequest, Delivery, Method};
 pub use request_log::{LogEntry, RequestClass};

@@ -352,6 +352,15 @@ fn rules_apart(world: &World, configuration: &Value) -> Result<(), Refusal> {
             });
         reaching.extend(rule);
     }
+    // The documented limit of rules of all kinds; Azure's own sentence says 299 (errors.json).
+    if reaching.len() > 300 {
+        return Err(Refusal::bad(
+            "LoadBalancerRuleCountLimitReachedForNic",
+            format!(
+                "IpConfiguration {member} cannot have more than 299 NAT or load balancing rules combined."
+            ),
+        ));
+    }
     let mut seen: Vec<(String, i64, &Value)> = Vec::new();
     for rule in reaching
         .into_iter()

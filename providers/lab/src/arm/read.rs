@@ -27,7 +27,7 @@ pub(super) fn resource(
     }
     let pairs = path.segments.len() / 2;
     if pairs < kind.depth() {
-        if kind == Kind::RunCommand && world.document(&path.ancestor(1).to_string()).is_none() {
+        if kind.depth() == 2 && world.document(&path.ancestor(1).to_string()).is_none() {
             return Err(missing(&path.ancestor(1)));
         }
         return Ok(list(world, context, kind, path));
@@ -38,6 +38,13 @@ pub(super) fn resource(
         .ok_or_else(|| missing(&own))?;
     let shown = present(world, context, kind, resource);
     let rest = &path.segments[kind.depth() * 2..];
+    if let [view] = rest
+        && kind.is_machine()
+        && view.eq_ignore_ascii_case("instanceView")
+    {
+        let view = virtual_machine::instance_view(&resource.document);
+        return Ok(ArmAnswer::json(200, view));
+    }
     let found = descend(&shown, rest).ok_or_else(|| part_not_found(&path.to_string()))?;
     if !path.names_resource() {
         return Ok(ArmAnswer::json(200, json!({"value": found})));
@@ -64,9 +71,12 @@ fn present(
         .is_some_and(|what| what.eq_ignore_ascii_case("instanceView"));
     match kind {
         Kind::RunCommand => shown = run_command::show(shown, context.request),
-        Kind::VirtualMachine if expanded => {
-            shown["properties"]["instanceView"] =
-                virtual_machine::instance_view(&resource.document);
+        kind if kind.is_machine() => {
+            virtual_machine::hide_power(&mut shown);
+            if expanded {
+                let view = virtual_machine::instance_view(&resource.document);
+                shown["properties"]["instanceView"] = view;
+            }
         }
         _ => {}
     }

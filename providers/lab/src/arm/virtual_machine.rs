@@ -8,8 +8,43 @@ use super::world::World;
 
 pub(super) const TYPE: &str = "Microsoft.Compute/virtualMachines";
 
+/// Where the lab keeps what only the instance view tells.
+const POWER: &str = "x-lab-power";
+
+/// `start`, `powerOff`, `deallocate` and `restart`: the power state in which they leave the machine.
+#[must_use]
+pub(super) fn power_after(action: &str) -> Option<&'static str> {
+    match action.to_ascii_lowercase().as_str() {
+        "start" | "restart" => Some("running"),
+        "poweroff" => Some("stopped"),
+        "deallocate" => Some("deallocated"),
+        _ => None,
+    }
+}
+
+/// The machine in another power state.
+#[must_use]
+pub(super) fn with_power(document: &Value, power: &str) -> Value {
+    let mut document = document.clone();
+    document["properties"][POWER] = json!(power);
+    document
+}
+
+/// The machine as Azure shows it.
+pub(super) fn hide_power(shown: &mut Value) {
+    if let Some(properties) = shown.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.shift_remove(POWER);
+    }
+}
+
 /// Completes a virtual machine's body; the emulator runs none, so nothing is checked.
-pub(super) fn complete(id: &str, body: &Value, previous: Option<&Value>, guid: &str) -> Value {
+pub(super) fn complete(
+    resource_type: &str,
+    id: &str,
+    body: &Value,
+    previous: Option<&Value>,
+    guid: &str,
+) -> Value {
     let mut properties = Map::new();
     let vm_id = previous
         .and_then(|previous| property(previous, "vmId"))
@@ -21,7 +56,7 @@ pub(super) fn complete(id: &str, body: &Value, previous: Option<&Value>, guid: &
         }
     }
     properties.insert("provisioningState".to_owned(), json!("Succeeded"));
-    let mut document = top(body, id, last_name(id), TYPE, properties);
+    let mut document = top(body, id, last_name(id), resource_type, properties);
     // Microsoft.Compute has no etags in these versions (recordings).
     if let Some(members) = document.as_object_mut() {
         members.shift_remove("etag");
@@ -46,7 +81,7 @@ pub(super) fn describe(name: &str, os: &str, interfaces: &[String], location: &s
 /// `$expand=instanceView`: running, agent ready.
 pub(super) fn instance_view(document: &Value) -> Value {
     let status = |code: &str, display: &str| json!({"code": code, "level": "Info", "displayStatus": display});
-    let power = match property(document, "x-lab-power").and_then(Value::as_str) {
+    let power = match property(document, POWER).and_then(Value::as_str) {
         Some(power) => power.to_owned(),
         None => "running".to_owned(),
     };

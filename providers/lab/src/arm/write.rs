@@ -71,12 +71,13 @@ fn proper_id(world: &World, kind: Kind, path: &ResourcePath, group: &str) -> Str
         resource_group_id(&path.subscription, group),
         kind.resource_type()
     );
-    if kind == Kind::RunCommand {
-        let machine = world
-            .document(&path.ancestor(1).to_string())
-            .map(|machine| text(machine, "id").to_owned());
-        let machine = machine.unwrap_or_else(|| path.ancestor(1).to_string());
-        id = format!("{machine}/runCommands");
+    if kind.depth() == 2 {
+        let parent = path.ancestor(1).to_string();
+        let parent = world
+            .document(&parent)
+            .map_or(parent.clone(), |parent| text(parent, "id").to_owned());
+        let word = kind.resource_type().rsplit('/').next().unwrap_or_default();
+        id = format!("{parent}/{word}");
     }
     format!("{id}/{}", own.name())
 }
@@ -121,8 +122,10 @@ pub(super) fn prepare(
         Kind::NetworkInterface => network_interface::prepare(world, id, body, previous, guid),
         Kind::VirtualNetwork => virtual_network::prepare(world, id, body, previous, guid),
         Kind::NetworkSecurityGroup => network_security_group::prepare(id, body, previous, guid),
-        Kind::VirtualMachine | Kind::RunCommand => {
-            Ok((virtual_machine::complete(id, body, previous, guid), true))
+        Kind::VirtualMachine | Kind::RunCommand | Kind::ScaleSet | Kind::ScaleSetInstance => {
+            let document =
+                virtual_machine::complete(kind.resource_type(), id, body, previous, guid);
+            Ok((document, true))
         }
     }
 }

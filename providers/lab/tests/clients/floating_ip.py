@@ -5,7 +5,7 @@ Arguments come in the environment; every expectation is an assertion, and the la
 
 import os
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.network import NetworkManagementClient
@@ -173,6 +173,28 @@ ran = compute.virtual_machines.begin_run_command(
     GROUP, "vm1", {"commandId": "RunShellScript", "script": ["echo hello"]}
 ).result()
 assert "ran: echo hello" in ran.value[0].message, ran.value[0].message
+
+managed = compute.virtual_machine_run_commands
+managed.begin_create_or_update(
+    GROUP, "vm1", "hello", {"location": PLACE, "properties": {"source": {"script": "echo hello"}}}
+).result()
+seen = managed.get_by_virtual_machine(GROUP, "vm1", "hello", expand="instanceView").instance_view
+assert (seen.execution_state, seen.exit_code) == ("Succeeded", 0), seen
+assert "ran: echo hello" in seen.output, seen.output
+assert [c.name for c in managed.list_by_virtual_machine(GROUP, "vm1")] == ["hello"]
+managed.begin_delete(GROUP, "vm1", "hello").result()
+assert list(managed.list_by_virtual_machine(GROUP, "vm1")) == []
+
+compute.virtual_machines.begin_deallocate(GROUP, "vm1").result()
+statuses = compute.virtual_machines.instance_view(GROUP, "vm1").statuses
+assert [s.code for s in statuses][-1] == "PowerState/deallocated", statuses
+try:
+    compute.virtual_machines.begin_run_command(
+        GROUP, "vm1", {"commandId": "RunShellScript", "script": ["echo hello"]}
+    )
+    raise AssertionError("a machine that is off ran a script")
+except HttpResponseError as error:
+    assert error.error.code == "OperationNotAllowed", error.error.code
 
 network.load_balancers.begin_delete(GROUP, "web").result()
 try:

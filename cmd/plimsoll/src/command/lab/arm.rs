@@ -45,13 +45,18 @@ pub(super) async fn run(
 }
 
 pub(super) async fn fault(context: &Context, fault: &str) -> Result<Exit, Failure> {
-    let faults = lab(context).await?.fault(fault).await.map_err(failed)?;
+    let lab = lab(context).await?;
+    let faults = if fault.is_empty() {
+        lab.status().await.map_err(failed)?.faults
+    } else {
+        lab.fault(fault).await.map_err(failed)?
+    };
     context.view.note(&if faults.is_empty() {
-        "The emulator behaves.".to_owned()
+        "The emulator behaves; `plimsoll lab fault --help` lists the faults.".to_owned()
     } else {
         format!(
-            "The emulator misbehaves: {}. `lab fault off` ends it.",
-            faults.join(", ")
+            "The emulator misbehaves, until `lab fault off`:\n  {}",
+            faults.join("\n  ")
         )
     });
     Ok(Exit::Done)

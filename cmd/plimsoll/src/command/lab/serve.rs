@@ -5,7 +5,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::say;
 use async_trait::async_trait;
-use plimsoll_lab::arm::{RunScript, ScriptOutcome, ScriptRequest, ServeOptions, Store, serve};
+use plimsoll_lab::arm::{
+    RunScript, ScriptOutcome, ScriptRequest, ServeOptions, Store, fault_routes, serve,
+};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -46,7 +48,10 @@ pub(super) async fn run(
     let store = Store::open(&place).map_err(|error| Failure::of(&error))?;
     let listener = TcpListener::bind(listen)
         .map_err(|error| Failure::new(format!("cannot listen on {listen}")).because(&error))?;
-    let options = ServeOptions::alone(listener, place, Some(Arc::new(NoGuests)));
+    let options = ServeOptions {
+        extra: fault_routes(&store),
+        ..ServeOptions::alone(listener, place, Some(Arc::new(NoGuests)))
+    };
     let identity = store.identity();
     let served = serve(store, options)
         .await
@@ -58,9 +63,15 @@ pub(super) async fn run(
         "tenant_id": identity.tenant_id,
         "subscription_id": identity.subscription_id,
         "client_id": identity.client_id,
+        // Any secret signs in; this one is the bearer token itself, for clients that ask for none.
         "client_secret": identity.token,
+        "faults": format!("{}/_lab/faults", served.endpoint),
     });
     say(&format!("{told:#}\n"));
+    context.view.note(
+        "Serving until Ctrl-C. Clients need the certificate authority (REQUESTS_CA_BUNDLE, SSL_CERT_FILE, curl --cacert) \
+         and sign in as client_id with any secret.",
+    );
     let _ = tokio::signal::ctrl_c().await;
     served.stop();
     Ok(Exit::Done)

@@ -1,0 +1,66 @@
+//! What is too slow for every change: long variants, and clients that are large to install.
+
+use crate::{python, tools};
+
+struct Step {
+    name: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+/// Each is tried, whatever became of the others.
+const STEPS: &[Step] = &[
+    Step {
+        name: "every fault at every request",
+        run: every_fault,
+    },
+    Step {
+        name: "azure-cli against the emulator",
+        run: azure_cli,
+    },
+];
+
+/// All steps, or those with all the words in their name.
+pub(crate) fn nightly(words: &[String]) -> Result<(), String> {
+    let wanted = |step: &&Step| words.iter().all(|word| step.name.contains(word.as_str()));
+    let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
+    if steps.is_empty() {
+        let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        return Err(format!(
+            "no step is called so; there are: {}",
+            names.join(", ")
+        ));
+    }
+    let mut failed = Vec::new();
+    for Step { name, run } in steps {
+        println!("\n== {name}");
+        if let Err(why) = run() {
+            println!("{why}");
+            failed.push(*name);
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")))
+    }
+}
+
+fn every_fault() -> Result<(), String> {
+    tools::cargo_with(
+        &["test", "-p", "plimsoll-azure", "--test", "faults"],
+        &[("PLIMSOLL_EVERY_FAULT", "1")],
+    )
+}
+
+fn azure_cli() -> Result<(), String> {
+    python::install_azure_cli()?;
+    tools::cargo(&[
+        "test",
+        "-p",
+        "plimsoll-lab",
+        "--test",
+        "microsoft_clients",
+        "--",
+        "--ignored",
+    ])
+}

@@ -1,0 +1,105 @@
+//! Virtual machines and instances of scale sets: power states, instance views, scripts.
+
+use plimsoll_lab::arm::{Method, ScriptOutcome, Shell};
+use serde_json::{Value, json};
+
+use crate::lab::{GROUP, Lab};
+
+/// A machine, and an instance of a scale set.
+fn machines(lab: &Lab) -> [String; 2] {
+    let compute = format!("{GROUP}/providers/Microsoft.Compute");
+    let (machine, set) = (
+        format!("{compute}/virtualMachines/vm1"),
+        format!("{compute}/virtualMachineScaleSets/web"),
+    );
+    let instance = format!("{set}/virtualMachines/0");
+    let disk = json!({"osDisk": {"osType": "Linux"}});
+    let body = json!({"location": "westeurope", "properties": {"storageProfile": disk}});
+    lab.settle(
+        &set,
+        &json!({"location": "westeurope", "sku": {"name": "Standard_B2s", "capacity": 1}}),
+    );
+    for id in [&machine, &instance] {
+        let made = lab.settle(id, &body);
+        assert_eq!(made["id"], json!(id), "{made}");
+    }
+    [machine, instance]
+}
+
+fn power(lab: &Lab, machine: &str) -> Value {
+    let direct = lab.get(&format!("{machine}/instanceView"));
+    let expanded = lab.get(&format!(
+        "{machine}?$expand=instanceView&api-version=2024-03-01"
+    ));
+    assert_eq!(expanded["properties"]["instanceView"], direct);
+    assert_eq!(lab.get(machine)["properties"].get("x-lab-power"), None);
+    direct["statuses"][1]["code"].clone()
+}
+
+#[test]
+fn a_machine_that_is_deallocated_runs_no_scripts() {
+    let lab = Lab::new();
+    let script = json!({"commandId": "RunShellScript", "script": ["echo hello", "echo again"]});
+    for machine in machines(&lab) {
+        assert_eq!(power(&lab, &machine), "PowerState/running");
+        let run = format!("{machine}/runCommand");
+        let turn = |action: &str| {
+            let answer = lab.send(Method::Post, &format!("{machine}/{action}"), None);
+            assert_eq!(answer.status, 202, "{:?}", answer.body);
+            lab.wait(1000);
+        };
+        turn("deallocate");
+        assert_eq!(power(&lab, &machine), "PowerState/deallocated");
+        let refused = lab.send(Method::Post, &run, Some(&script));
+        assert_eq!(
+            (refused.status, refused.error_code()),
+            (409, Some("OperationNotAllowed"))
+        );
+        turn("start");
+
+        let accepted = lab.send(Method::Post, &run, Some(&script));
+        assert_eq!(accepted.status, 202, "{:?}", accepted.body);
+        let busy = lab.send(Method::Post, &run, Some(&script));
+        assert_eq!((busy.status, busy.error_code()), (409, Some("Conflict")));
+        let (operation, request) = accepted.script.unwrap();
+        assert_eq!(request.virtual_machine, machine);
+        assert_eq!(
+            (request.shell, request.script.as_str()),
+            (Shell::Posix, "echo hello\necho again")
+        );
+        let outcome = ScriptOutcome::Exited {
+            exit_code: 0,
+            stdout: "hello".to_owned(),
+            stderr: String::new(),
+        };
+        lab.store.finish_script(&operation, &outcome).unwrap();
+        let locations = "/subscriptions/11111111-1111-1111-1111-111111111111/providers/Microsoft.Compute/locations";
+        let ended = lab.get(&format!("{locations}/westeurope/operations/{operation}"));
+        let message = &ended["properties"]["output"]["value"][0]["message"];
+        assert!(message.as_str().unwrap().contains("hello"), "{ended}");
+        let nonsense = lab.send(Method::Post, &format!("{machine}/explode"), None);
+        assert_eq!(nonsense.status, 404);
+    }
+}
+
+#[test]
+fn a_scale_set_lists_its_instances() {
+    let lab = Lab::new();
+    let [_, instance] = machines(&lab);
+    let (all, _) = instance.rsplit_once('/').unwrap();
+    let listed = lab.get(all);
+    assert_eq!(
+        listed["value"].as_array().map(Vec::len),
+        Some(1),
+        "{listed}"
+    );
+    assert_eq!(listed["value"][0]["id"], json!(instance));
+    let machines = lab.get(&format!(
+        "{GROUP}/providers/Microsoft.Compute/virtualMachines"
+    ));
+    assert_eq!(
+        machines["value"].as_array().map(Vec::len),
+        Some(1),
+        "{machines}"
+    );
+}
