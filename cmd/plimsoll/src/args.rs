@@ -61,6 +61,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_default_value = true)]
     pub(crate) color: Colour,
 
+    /// Say only what must be known: interruptions, deletions, failures, counts
+    #[arg(short = 'q', long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Fold nothing: every rule, guest and step by name
+    #[arg(short = 'v', long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
     /// Print data as JSON on standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,

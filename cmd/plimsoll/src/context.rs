@@ -4,7 +4,7 @@ use crate::args::Global;
 use crate::host::Host;
 use crate::view::human::Human;
 use crate::view::json::Json;
-use crate::view::{self, Terminal, View};
+use crate::view::{self, Detail, Terminal, View};
 use std::path::{Path, PathBuf};
 
 pub(crate) struct Context {
@@ -16,7 +16,12 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(global: Global) -> Self {
-        let terminal = view::decide(global.color);
+        let detail = match (global.quiet, global.verbose) {
+            (true, _) => Detail::Quiet,
+            (false, true) => Detail::Verbose,
+            (false, false) => Detail::Normal,
+        };
+        let terminal = view::decide(global.color, detail);
         let human = Human { terminal };
         let view: Box<dyn View> = if global.json {
             Box::new(Json { human })

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 /// Wrong usage is an error (1): clap's own 2 would say that there are changes.
 fn parse(arguments: &[String]) -> Result<Arguments, Exit> {
-    let terminal = view::decide(colour_before_parsing(arguments));
+    let terminal = view::decide(colour_before_parsing(arguments), view::Detail::Normal);
     let choice = |colour| {
         if colour {
             ColorChoice::Always

@@ -1,8 +1,10 @@
 //! A plan in a few numbers and names: what a verdict, a pipeline's variables and the last line of every view are made of.
 
-use super::{Action, Change, Effect, Finding, Plan, Traffic};
+use super::{Action, Change, Effect, Finding, Plan, Step, StepAction, Traffic};
+use crate::model::guest::Connection;
 use crate::model::{Addr, ItemKind, Kind, digest_of};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What stands out of a plan, in the plan's own order.
 #[derive(Clone, Debug)]
@@ -79,6 +81,29 @@ impl Finding {
         let addr = self.addr.as_ref().map(Addr::to_string);
         let digest = digest_of(&serde_json::json!([self.code, addr, self.what])).to_string();
         digest.get(..12).unwrap_or_default().to_owned()
+    }
+}
+
+impl Step {
+    /// How long it usually takes in Azure, where that is known; the lab has a pace of its own.
+    ///
+    /// A write of a network resource: Azure asks to look again after 10 s, and half of the recorded ones were done in less.
+    /// Run Command: about 20 s at least, says its page. Over ssh it depends on nothing that we know.
+    pub fn usual_time(&self, lab: bool) -> Option<Duration> {
+        let seconds = match &self.action {
+            StepAction::Drain { seconds } => return Some(Duration::from_secs(*seconds)),
+            StepAction::PutLoadBalancer { .. }
+            | StepAction::DeleteLoadBalancer { .. }
+            | StepAction::PutNetworkInterface { .. } => 10,
+            StepAction::Guest(step) => match step.guest.connection {
+                Connection::RunCommand { .. } => 20,
+                Connection::Ssh { .. } | Connection::Local => return None,
+            },
+            StepAction::PutPublicIp { .. }
+            | StepAction::DeletePublicIp { .. }
+            | StepAction::Record => return None,
+        };
+        (!lab).then(|| Duration::from_secs(seconds))
     }
 }
 

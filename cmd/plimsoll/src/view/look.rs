@@ -21,9 +21,21 @@ impl Look {
     }
 }
 
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What must be known: interruptions, deletions, failures, counts and the next command.
+    Quiet,
+    #[default]
+    Normal,
+    /// Nothing folds.
+    Verbose,
+}
+
 /// Both streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terminal {
+    pub(crate) detail: Detail,
     pub(crate) out: Look,
     pub(crate) err: Look,
     /// Lines may be redrawn: both streams are one terminal that understands it.
@@ -86,7 +98,7 @@ pub(crate) fn colours(asked: Colour, environment: &Environment, terminal: bool) 
     }
 }
 
-pub(crate) fn decide(asked: Colour) -> Terminal {
+pub(crate) fn decide(asked: Colour, detail: Detail) -> Terminal {
     let environment = Environment::read();
     let out = std::io::stdout().is_terminal();
     let err = std::io::stderr().is_terminal();
@@ -102,6 +114,7 @@ pub(crate) fn decide(asked: Colour) -> Terminal {
             })
     };
     Terminal {
+        detail,
         out: Look {
             colour: colours(asked, &environment, out),
             width: width(out, console::Term::stdout()),
@@ -110,7 +123,11 @@ pub(crate) fn decide(asked: Colour) -> Terminal {
             colour: colours(asked, &environment, err),
             width: width(err, console::Term::stderr()),
         },
-        live: out && err && !environment.is_dumb() && !environment.is_ci(),
+        live: detail != Detail::Quiet
+            && out
+            && err
+            && !environment.is_dumb()
+            && !environment.is_ci(),
         asks: err && std::io::stdin().is_terminal(),
     }
 }

@@ -19,7 +19,7 @@ pub(crate) mod picture;
 
 mod shown;
 
-pub(crate) use look::{Look, Terminal, decide};
+pub(crate) use look::{Detail, Look, Terminal, decide};
 pub(crate) use places::{Places, place as place_of};
 pub(crate) use screen::{command, command_aside, say, tell};
 pub(crate) use shown::{

@@ -201,6 +201,7 @@ pub(crate) fn drift(plan: &Plan) -> Verdict {
             "{}; none breaks traffic now",
             words::count(all, "difference")
         )),
+        (1, 1) => verdict.say("1 difference, and it breaks traffic"),
         (all, 1) => verdict.say(format!(
             "{}; 1 breaks traffic",
             words::count(all, "difference")

@@ -31,6 +31,7 @@ mod signals;
 /// A plan from recorded facts.
 mod snapshot;
 /// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
+mod sessions;
 mod ssh;
 /// The record by hand, and a lock that is taken away.
 mod state;

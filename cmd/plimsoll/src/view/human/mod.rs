@@ -18,7 +18,7 @@ use super::shown::{
     Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told, TraceShown,
     Valid, View,
 };
-use super::{Terminal, command, say, tell, words};
+use super::{Detail, Terminal, command, say, tell, words};
 use crate::failure::Failure;
 use page::{Ink, Line, Page};
 pub(crate) use plan::pages as plan_pages;
@@ -49,6 +49,9 @@ impl View for Human {
     }
 
     fn note(&self, text: &str) {
+        if self.terminal.detail == Detail::Quiet {
+            return;
+        }
         let mut page = Page::default();
         for line in text.lines() {
             page.line(Line::plain(line).hang(2));
@@ -82,7 +85,7 @@ impl View for Human {
 
     fn plan(&self, shown: &PlanShown<'_>) {
         self.warn(shown.told);
-        self.say(&plan::page(shown));
+        self.say(&plan::page(shown, self.terminal.detail));
     }
 
     fn proposal(&self, shown: &PlanShown<'_>) {

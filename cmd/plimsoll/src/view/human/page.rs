@@ -1,7 +1,7 @@
 //! Lines of text with ink: laid out as plain words, folded at the width, and painted last.
 
-use super::super::Look;
 use super::super::words::tame;
+use super::super::{Detail, Look};
 use console::{Style, measure_text_width};
 
 /// What a word means. The colour says it again to those who see it; the words say it to everyone.
@@ -180,9 +180,21 @@ impl From<String> for Line {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     lines: Vec<Line>,
+    detail: Detail,
 }
 
 impl Page {
+    pub(crate) fn new(detail: Detail) -> Self {
+        Self {
+            lines: Vec::new(),
+            detail,
+        }
+    }
+
+    pub(crate) fn detail(&self) -> Detail {
+        self.detail
+    }
+
     pub(crate) fn line(&mut self, line: impl Into<Line>) {
         self.lines.push(line.into());
     }

@@ -2,7 +2,7 @@ use super::{drift, failure, fmt, lab, map, plan, trace};
 use crate::failure::Failure;
 use crate::view::golden::assert_golden;
 use crate::view::shown::{PlanShown, Probe, Reformatted, TraceShown};
-use crate::view::{Look, sample};
+use crate::view::{Detail, Look, sample};
 use plimsoll_core::plan::Plan;
 use std::time::Duration;
 
@@ -12,13 +12,16 @@ fn shown(plan: &Plan, look: Look) -> String {
         "To apply exactly this".to_owned(),
         "plimsoll apply plan.plim".to_owned(),
     )];
-    plan::page(&PlanShown {
-        plan,
-        told: &told,
-        took: Some(Duration::from_millis(900)),
-        next: &next,
-        places: sample::NOWHERE,
-    })
+    plan::page(
+        &PlanShown {
+            plan,
+            told: &told,
+            took: Some(Duration::from_millis(900)),
+            next: &next,
+            places: sample::NOWHERE,
+        },
+        Detail::Normal,
+    )
     .text(look)
 }
 
@@ -42,6 +45,28 @@ fn a_plan_of_ten_thousand_changes_is_short_and_ends_like_any_other() {
     assert!(text.lines().count() < 120, "{}", text.lines().count());
     assert!(text.contains("10000 rules to add, 0 to change, 0 to destroy · 1000 guests to change"));
     assert!(text.trim_end().ends_with("plimsoll apply plan.plim"));
+}
+
+#[test]
+fn quiet_is_short_and_verbose_is_whole() {
+    let many = sample::many();
+    let told = sample::told();
+    let said = |detail| {
+        let shown = PlanShown {
+            plan: &many,
+            told: &told,
+            took: None,
+            next: &[],
+            places: sample::NOWHERE,
+        };
+        plan::page(&shown, detail).text(Look::plain(120))
+    };
+    assert_eq!(
+        said(Detail::Quiet),
+        "10000 rules to add, 0 to change, 0 to destroy · 1000 guests to change · no write to Azure\n"
+    );
+    let verbose = said(Detail::Verbose);
+    assert!(verbose.contains("rule \"r9999\"") && verbose.contains("gain 999 addresses"));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::step::{self, Columns};
 use crate::view::Look;
 use crate::view::human::page::{Ink, Page};
 use crate::view::say;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use plimsoll_core::apply::Event;
-use plimsoll_core::plan::StepId;
+use plimsoll_core::plan::{Plan, Step, StepId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,7 @@ pub(super) struct Live {
     all: MultiProgress,
     running: Mutex<BTreeMap<Key, ProgressBar>>,
     look: Look,
+    usual: BTreeMap<StepId, Duration>,
 }
 
 /// The check before the first step has a line too.
@@ -25,11 +26,13 @@ enum Key {
 }
 
 impl Live {
-    pub(super) fn new(look: Look) -> Self {
+    pub(super) fn new(look: Look, plan: &Plan) -> Self {
+        let usual = |step: &Step| Some((step.id, step.usual_time(plan.lab)?));
         Self {
             all: MultiProgress::new(),
             running: Mutex::new(BTreeMap::new()),
             look,
+            usual: plan.steps.iter().filter_map(usual).collect(),
         }
     }
 
@@ -74,7 +77,7 @@ impl Live {
             width: usize::MAX,
             ..self.look
         });
-        let room = self.look.width.saturating_sub(14);
+        let room = self.look.width.saturating_sub(ELAPSED);
         // The spinner stands where the sign would.
         let text = wide.trim_end().get(2..).unwrap_or_default().to_owned();
         console::truncate_str(&text, room, "…").into_owned()
@@ -83,9 +86,12 @@ impl Live {
     fn show(&self, key: Key, message: String) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = running.entry(key).or_insert_with(|| {
-            let style = ProgressStyle::with_template(" {spinner}{msg}   {elapsed}")
-                .expect("the template is a constant that a test parses")
-                .tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "]);
+            let usual = match key {
+                Key::Step(step) => self.usual.get(&step).copied(),
+                Key::Check => None,
+            };
+            let style =
+                style(usual).tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "]);
             let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
@@ -101,14 +107,40 @@ impl Live {
     }
 }
 
+/// Room for the spinner, `  12 s of about 20 s` and some air.
+const ELAPSED: usize = 26;
+
+/// How long it has taken, and how long it usually takes where that is known.
+fn style(usual: Option<Duration>) -> ProgressStyle {
+    let template = match usual {
+        Some(usual) => format!(
+            " {{spinner}}{{msg}}   {{took}} of about {} s",
+            usual.as_secs()
+        ),
+        None => " {spinner}{msg}   {took}".to_owned(),
+    };
+    ProgressStyle::with_template(&template)
+        .expect("the templates are constants that a test parses")
+        .with_key(
+            "took",
+            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{} s", state.elapsed().as_secs());
+            },
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_template_parses() {
-        let live = Live::new(Look::plain(80));
-        live.event(&Event::Checking, &Columns::of(&crate::view::sample::plan()));
+        let _ = style(Some(Duration::from_secs(10)));
+        let live = Live::new(Look::plain(80), &crate::view::sample::plan());
+        live.event(
+            &Event::Checking,
+            &Columns::of(&crate::view::sample::plan(), 80),
+        );
         live.clear();
     }
 }

@@ -8,7 +8,7 @@ mod step;
 
 use super::page::Page;
 use crate::view::shown::{Applying, Ending};
-use crate::view::{Look, Terminal};
+use crate::view::{Detail, Look, Terminal};
 use crate::view::{say, tell};
 use live::Live;
 use plimsoll_core::apply::Event;
@@ -45,10 +45,13 @@ struct Follow {
 }
 
 pub(crate) fn follow(plan: &Plan, terminal: Terminal) -> Box<dyn Applying> {
+    if terminal.detail != Detail::Quiet {
+        say("\n");
+    }
     Box::new(Follow {
         terminal,
-        columns: step::Columns::of(plan),
-        live: terminal.live.then(|| Live::new(terminal.err)),
+        columns: step::Columns::of(plan, terminal.out.width),
+        live: terminal.live.then(|| Live::new(terminal.err, plan)),
         steps: Mutex::new(waiting(plan)),
     })
 }
@@ -102,7 +105,11 @@ impl Applying for Follow {
             Some(_) => step::finished(event, &self.columns),
             None => plain::line(at, event),
         };
-        if !page.is_empty() {
+        let matters = match self.terminal.detail {
+            Detail::Quiet => matches!(event, Event::Failed { .. }),
+            Detail::Normal | Detail::Verbose => true,
+        };
+        if matters && !page.is_empty() {
             self.print(&page);
         }
     }

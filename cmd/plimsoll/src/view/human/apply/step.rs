@@ -7,6 +7,9 @@ use plimsoll_core::model::Addr;
 use plimsoll_core::plan::Plan;
 use std::time::Duration;
 
+/// `   verified   12 s of it`
+const OUTCOME: usize = 22;
+
 /// Where the columns start, so that lines that come one by one still stand in a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Columns {
@@ -15,7 +18,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(plan: &Plan) -> Self {
+    /// As wide as the titles, and so narrow that the outcome still fits beside most of them.
+    pub(super) fn of(plan: &Plan, width: usize) -> Self {
         let widest =
             |lengths: &mut dyn Iterator<Item = usize>, most| lengths.max().unwrap_or(0).min(most);
         let addr = widest(
@@ -25,8 +29,12 @@ impl Columns {
                 .map(|s| s.addr.to_string().chars().count()),
             32,
         );
-        let title = widest(&mut plan.steps.iter().map(|s| s.title.chars().count()), 56);
         let column = 3 + addr + 3;
+        let room = width.saturating_sub(column + OUTCOME).clamp(12, 56);
+        let title = widest(
+            &mut plan.steps.iter().map(|s| s.title.chars().count()),
+            room,
+        );
         Self {
             title: column,
             outcome: column + title + 3,

@@ -51,7 +51,7 @@ fn off_a_terminal_each_line_is_dated_and_said_once() {
 
 #[test]
 fn on_a_terminal_finished_steps_stand_in_a_table() {
-    let columns = Columns::of(&sample::plan());
+    let columns = Columns::of(&sample::plan(), 120);
     let (mut text, _) = run(|event| step::finished(event, &columns).text(Look::plain(120)));
     text.push_str(&last_words(0, &[], &Steps::new()));
     assert_golden("apply-terminal.txt", &text);

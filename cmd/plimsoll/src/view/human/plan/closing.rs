@@ -77,7 +77,7 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
     if !rest.is_empty() {
         page.gap();
         page.line(Ink::Strong.line("Noticed"));
-        for finding in rest.iter().take(folding::shown(rest.len())) {
+        for finding in rest.iter().take(folding::shown(rest.len(), page.detail())) {
             let mut line = Line::plain("  ")
                 .ink(
                     severity_ink(finding.severity),
@@ -97,7 +97,7 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
                 page.line(Line::plain("      ").hang_here().put(note));
             }
         }
-        if let Some(rest) = folding::rest(rest.len(), "finding") {
+        if let Some(rest) = folding::rest(rest.len(), "finding", page.detail()) {
             page.line(format!("  {rest}"));
         }
     }
@@ -109,6 +109,12 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
             words::count(moved, "difference")
         )));
     }
+    counts(shown, page);
+}
+
+/// How many of what, and the next command.
+pub(super) fn counts(shown: &PlanShown<'_>, page: &mut Page) {
+    let plan = shown.plan;
     page.gap();
     if plan.has_changes() {
         page.line(Line::plain(tally::sentence(&plan.tally())).hang(2));

@@ -1,6 +1,6 @@
 //! Long lists fold: some of each kind are shown, the rest is counted, nothing is hidden without a word.
 
-use crate::view::words;
+use crate::view::{Detail, words};
 
 /// A list up to this long is shown whole.
 const WHOLE: usize = 30;
@@ -8,16 +8,20 @@ const WHOLE: usize = 30;
 const SOME: usize = 8;
 
 /// How many of a run of like things to show.
-pub(super) fn shown(total: usize) -> usize {
-    if total <= WHOLE { total } else { SOME }
+pub(super) fn shown(total: usize, detail: Detail) -> usize {
+    if total <= WHOLE || detail == Detail::Verbose {
+        total
+    } else {
+        SOME
+    }
 }
 
 /// `… and 992 more rules like these`
-pub(super) fn rest(total: usize, noun: &str) -> Option<String> {
-    let hidden = total - shown(total);
+pub(super) fn rest(total: usize, noun: &str, detail: Detail) -> Option<String> {
+    let hidden = total - shown(total, detail);
     (hidden > 0).then(|| {
         format!(
-            "… and {} like these (--json lists all)",
+            "… and {} like these (-v shows all)",
             words::count(hidden, &format!("more {noun}"))
         )
     })
@@ -29,11 +33,13 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_is_counted() {
-        assert_eq!(rest(WHOLE, "rule"), None);
-        assert_eq!(shown(1000), SOME);
+        let folded = Detail::Normal;
+        assert_eq!(rest(WHOLE, "rule", folded), None);
+        assert_eq!(rest(1000, "rule", Detail::Verbose), None);
+        assert_eq!(shown(1000, folded), SOME);
         assert_eq!(
-            rest(1000, "rule").unwrap(),
-            "… and 992 more rules like these (--json lists all)"
+            rest(1000, "rule", folded).unwrap(),
+            "… and 992 more rules like these (-v shows all)"
         );
     }
 }

@@ -14,14 +14,14 @@ const NAMES: usize = 6;
 pub(super) fn section(plan: &Plan, mentioned: &mut Mentioned, page: &mut Page) {
     let blocks = blocks(plan);
     let total = blocks.len();
-    for block in blocks.iter().take(folding::shown(total)) {
+    for block in blocks.iter().take(folding::shown(total, page.detail())) {
         page.gap();
         print(block, page);
         for guest in &block.guests {
             mentioned.mark(&guest.addr);
         }
     }
-    if let Some(rest) = folding::rest(total, "guest") {
+    if let Some(rest) = folding::rest(total, "guest", page.detail()) {
         page.gap();
         page.line(rest);
     }

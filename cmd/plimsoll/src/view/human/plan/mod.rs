@@ -13,13 +13,18 @@ mod traffic;
 pub(super) use closing::next;
 
 use super::page::{Ink, Line, Page};
-use crate::view::{PlanShown, words};
+use crate::view::{Detail, PlanShown, words};
 use plimsoll_core::model::Kind;
 use plimsoll_core::plan::{Mode, Plan};
 
-pub(crate) fn page(shown: &PlanShown<'_>) -> Page {
+pub(crate) fn page(shown: &PlanShown<'_>, detail: Detail) -> Page {
     let plan = shown.plan;
-    let mut page = Page::default();
+    let mut page = Page::new(detail);
+    if detail == Detail::Quiet {
+        standout::section(plan, &mut page);
+        closing::counts(shown, &mut page);
+        return page;
+    }
     headline(shown, &mut page);
     standout::section(plan, &mut page);
     let mut told = closing::Mentioned::default();

@@ -44,7 +44,7 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
         .unwrap_or(0);
     let mut phase = None;
     let total = rows.len();
-    for row in rows.iter().take(folding::shown(total)) {
+    for row in rows.iter().take(folding::shown(total, page.detail())) {
         let word = if phase == Some(row.phase) {
             ""
         } else {
@@ -67,7 +67,7 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
             );
         }
     }
-    if let Some(rest) = folding::rest(total, "step") {
+    if let Some(rest) = folding::rest(total, "step", page.detail()) {
         page.line(format!("  {rest}"));
     }
 }

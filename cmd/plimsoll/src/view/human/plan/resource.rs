@@ -68,13 +68,13 @@ pub(super) fn block(change: &Change, plan: &Plan, mentioned: &mut Mentioned, pag
                 .iter()
                 .filter(|i| i.kind == kind && i.action == action)
                 .collect();
-            for item in like.iter().take(folding::shown(like.len())) {
+            for item in like.iter().take(folding::shown(like.len(), page.detail())) {
                 page.line(item_line(item, names));
                 if item.action != Action::Create {
                     fields(&item.fields, 6, page);
                 }
             }
-            if let Some(rest) = folding::rest(like.len(), words::item_noun(kind)) {
+            if let Some(rest) = folding::rest(like.len(), words::item_noun(kind), page.detail()) {
                 page.line(Line::plain(format!("  {} {rest}", words::symbol(action))));
             }
         }
@@ -130,7 +130,7 @@ fn foreign(change: &Change, names: usize, page: &mut Page) {
                     .ink(Ink::Faint, "not ours, kept"),
             ),
             many => {
-                let shown = folding::shown(many.len());
+                let shown = folding::shown(many.len(), page.detail());
                 let mut names_of: Vec<String> =
                     many.iter().take(shown).map(|n| format!("{n:?}")).collect();
                 if many.len() > shown {
@@ -152,16 +152,55 @@ fn foreign(change: &Change, names: usize, page: &mut Page) {
 fn fields(fields: &[FieldDiff], indent: usize, page: &mut Page) {
     let widest = fields.iter().map(|f| f.name.len()).max().unwrap_or(0);
     for field in fields {
+        let name = Line::plain(format!("{}{}", " ".repeat(indent), field.name));
+        if let Some(elements) = elements(field.before.as_ref(), field.after.as_ref()) {
+            page.line(name);
+            for (ink, sign, element) in elements {
+                page.line(
+                    Line::plain(" ".repeat(indent + 2))
+                        .ink(ink, sign)
+                        .put(format!(" {element}"))
+                        .hang(indent + 4),
+                );
+            }
+            continue;
+        }
         let (before, after) = value_pair(field.before.as_ref(), field.after.as_ref());
         page.line(
-            Line::plain(format!("{}{}", " ".repeat(indent), field.name))
-                .to(indent + widest + 3)
+            name.to(indent + widest + 3)
                 .hang_here()
                 .put(before)
                 .put(" → ")
                 .put(after),
         );
     }
+}
+
+/// Lists and maps of more than one element: those that come and go, each on a line of its own.
+fn elements(
+    before: Option<&Attr>,
+    after: Option<&Attr>,
+) -> Option<Vec<(Ink, &'static str, String)>> {
+    let of = |value: &Attr| match value {
+        Attr::List(list) => Some(list.iter().map(|t| shortened(t)).collect::<Vec<_>>()),
+        Attr::Map(map) => Some(map.iter().map(|(k, v)| format!("{k} = {v:?}")).collect()),
+        Attr::Bool(_) | Attr::Int(_) | Attr::Text(_) => None,
+    };
+    let (before, after) = (of(before?)?, of(after?)?);
+    if before.len().max(after.len()) < 2 {
+        return None;
+    }
+    let changed = similar::capture_diff_slices(similar::Algorithm::Myers, &before, &after)
+        .iter()
+        .flat_map(|op| op.iter_changes(&before, &after))
+        .filter_map(|change| match change.tag() {
+            similar::ChangeTag::Equal => None,
+            similar::ChangeTag::Delete => Some((Ink::Removed, "-", change.value())),
+            similar::ChangeTag::Insert => Some((Ink::Added, "+", change.value())),
+        })
+        .collect::<Vec<_>>();
+    // Ids that differ only in what was shortened away are shown whole instead.
+    (!changed.is_empty()).then_some(changed)
 }
 
 /// Ids are shortened to what tells them apart, unless that is the same on both sides.
@@ -197,5 +236,37 @@ pub(super) fn shortened(text: &str) -> String {
     match (last.next(), last.next()) {
         (Some(name), Some(kind)) => format!("{kind}/{name}"),
         _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::Look;
+
+    #[test]
+    fn of_a_list_or_a_map_only_what_differs_is_shown() {
+        let map = |pairs: &[(&str, &str)]| {
+            Some(Attr::Map(
+                pairs
+                    .iter()
+                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                    .collect(),
+            ))
+        };
+        let mut page = Page::default();
+        fields(
+            &[FieldDiff {
+                name: "tags".to_owned(),
+                before: map(&[("env", "test"), ("owner", "net"), ("old", "1")]),
+                after: map(&[("env", "prod"), ("owner", "net")]),
+            }],
+            4,
+            &mut page,
+        );
+        assert_eq!(
+            page.text(Look::plain(80)),
+            "    tags\n      - env = \"test\"\n      - old = \"1\"\n      + env = \"prod\"\n"
+        );
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
         .min(48);
     for rank in 0..=3 {
         let like: Vec<&Traffic> = plan.traffic.iter().filter(|t| urgency(t) == rank).collect();
-        for flow in like.iter().take(folding::shown(like.len())) {
+        for flow in like.iter().take(folding::shown(like.len(), page.detail())) {
             page.line(
                 Line::plain(format!("  {}", words::destination(flow)))
                     .to(widest + 5)
@@ -47,7 +47,7 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
                     .ink(ink(flow), words::effect(flow)),
             );
         }
-        if let Some(rest) = folding::rest(like.len(), "destination") {
+        if let Some(rest) = folding::rest(like.len(), "destination", page.detail()) {
             page.line(format!("  {rest}"));
         }
     }
