@@ -169,6 +169,7 @@ mod tests {
             .into_iter()
             .collect(),
             virtual_machine: None,
+            failed: false,
             rest: rest.as_object().unwrap().clone(),
         };
         let mut observed = Observed::default();
@@ -182,7 +183,10 @@ mod tests {
         let balancer = interface.backend_pools[0].parent().unwrap();
         service.load_balancer = std::sync::Arc::new(balancer);
         let found = findings(&addr("vm1"), &[service], &desired, &observed);
-        found.into_iter().map(|finding| finding.code).collect()
+        found
+            .into_iter()
+            .map(|finding| finding.code.into_owned())
+            .collect()
     }
 
     #[test]
