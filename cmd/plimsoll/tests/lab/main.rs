@@ -26,12 +26,12 @@ mod races;
 mod refusals;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
 mod scenarios;
+/// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
+mod sessions;
 /// Ctrl-C and SIGTERM.
 mod signals;
 /// A plan from recorded facts.
 mod snapshot;
-/// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
-mod sessions;
 mod ssh;
 /// The record by hand, and a lock that is taken away.
 mod state;
