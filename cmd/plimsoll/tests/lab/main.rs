@@ -26,12 +26,13 @@ mod races;
 mod refusals;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
 mod scenarios;
-/// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
+/// Sessions that read as documentation: a pull request, a drift.
 mod sessions;
 /// Ctrl-C and SIGTERM.
 mod signals;
 /// A plan from recorded facts.
 mod snapshot;
+/// The ordinary path without `--lab`: sign-in, TLS, and guests over real OpenSSH.
 mod ssh;
 /// The record by hand, and a lock that is taken away.
 mod state;
