@@ -63,7 +63,7 @@ pub(super) fn read(
         let blocks = all().filter(|rule| rule.target != Target::Accept);
         let allows = all().filter(|rule| rule.target == Target::Accept);
         base.push(Chain {
-            name: format!("Windows Firewall, profile {}", printable(&profile.name)),
+            name: format!("profile {}", printable(&profile.name)),
             policy: match profile.inbound.as_str() {
                 "Allow" => Target::Accept,
                 _ => Target::Drop,
@@ -96,8 +96,8 @@ pub(super) fn local_rules(profile: &str) -> String {
 
 /// What was not read may refuse anything.
 fn unread() -> Chain {
-    let name = "Windows Firewall (not read)".to_owned();
     Chain {
+        name: "rules that were not read".to_owned(),
         rules: vec![FirewallRule {
             protocol: None,
             sources: Vec::new(),
@@ -109,7 +109,6 @@ fn unread() -> Chain {
             text: "the rules of Windows Firewall, which could not be read".to_owned(),
             name: None,
         }],
-        name,
         policy: Target::Accept,
         ipv4: true,
         ipv6: true,
@@ -226,7 +225,7 @@ fn parse(found: &super::facts::Rule, listeners: Option<&[Listener]>) -> Option<P
         rule.uncertain = true;
     }
     rule.text = described(found, first("Name"), &rule);
-    rule.name = Some(format!("Windows Firewall {}", rule.text));
+    rule.name = Some(format!("{} {}", FirewallKind::Windows, rule.text));
     Some(Parsed { profiles, rule })
 }
 
