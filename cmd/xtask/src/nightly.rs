@@ -17,6 +17,10 @@ const STEPS: &[Step] = &[
         name: "azure-cli against the emulator",
         run: azure_cli,
     },
+    Step {
+        name: "a Windows script cut at every byte",
+        run: cut_everywhere,
+    },
 ];
 
 /// All steps, or those with all the words in their name.
@@ -60,6 +64,20 @@ fn azure_cli() -> Result<(), String> {
         "plimsoll-lab",
         "--test",
         "microsoft_clients",
+        "--",
+        "--ignored",
+    ])
+}
+
+fn cut_everywhere() -> Result<(), String> {
+    let test = "a_script_that_was_cut_at_any_byte_does_nothing";
+    tools::cargo(&[
+        "test",
+        "-p",
+        "plimsoll-guest",
+        "--test",
+        "windows",
+        test,
         "--",
         "--ignored",
     ])
