@@ -253,8 +253,12 @@ fn refused<'o>(
         };
         let place = place(destination, opening.port, opening.protocol);
         match firewall.judge(&packet) {
-            // A policy gives way to the opening that we add.
-            Verdict::Refused { by, chain, .. } if !by.starts_with("policy of ") => {
+            // What is refused by default gives way to the opening that we add.
+            Verdict::Refused {
+                rule,
+                by_default: false,
+                ..
+            } => {
                 let (code, what) = if opening.source.is_some() {
                     (
                         &codes::PROBE_BLOCKED,
@@ -267,16 +271,16 @@ fn refused<'o>(
                     )
                 };
                 all.push(finding(addr, code, what).note(format!(
-                    "{chain}: {by}: an admin put it there; remove it, or take the rule out of the configuration"
+                    "{rule}: an admin put it there; remove it, or take the rule out of the configuration"
                 )));
             }
-            Verdict::Unclear { by, .. } => all.push(
+            Verdict::Unclear { rule, .. } => all.push(
                 finding(
                     addr,
                     &codes::FIREWALL_UNCLEAR,
                     format!("a firewall rule that plimsoll cannot judge may refuse {place}"),
                 )
-                .note(by),
+                .note(rule),
             ),
             Verdict::Refused { .. } | Verdict::Admitted { .. } => {}
         }

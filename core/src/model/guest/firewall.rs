@@ -122,6 +122,9 @@ pub enum Verdict {
         rule: String,
         chain: String,
         rejects: bool,
+        /// It refuses whatever nobody admitted, as a policy does, and so gives way to an opening. Otherwise somebody means
+        /// this very packet, and nothing of ours goes around it.
+        by_default: bool,
     },
     /// A rule that we cannot read decides.
     Unclear { by: String, rule: String },
@@ -153,6 +156,15 @@ enum Walk {
     FellThrough,
 }
 
+/// The way of a packet through one base chain.
+struct Path {
+    depth: usize,
+    /// A jump on the way was made for packets like this one, so that even a refusal without conditions means it.
+    meant: bool,
+    /// The first refusal that may match, by a condition that we do not understand.
+    doubt: Option<Verdict>,
+}
+
 impl Firewall {
     pub fn none() -> Self {
         Self {
@@ -166,7 +178,16 @@ impl Firewall {
     pub fn judge(&self, packet: &Packet) -> Verdict {
         let mut admitted: Option<Verdict> = None;
         for chain in self.base.iter().filter(|c| c.sees(packet)) {
-            match self.walk(chain, packet, 0) {
+            let mut path = Path {
+                depth: 0,
+                meant: false,
+                doubt: None,
+            };
+            let walked = match self.walk(chain, packet, &mut path) {
+                Walk::Decided(verdict) => Walk::Decided(settled(path.doubt, verdict)),
+                Walk::FellThrough => Walk::FellThrough,
+            };
+            match walked {
                 Walk::Decided(verdict @ Verdict::Admitted { .. }) => {
                     // Prefer to name a rule of ours over a policy of another chain.
                     let keep = matches!(admitted, Some(Verdict::Admitted { ours: true, .. }));
@@ -185,7 +206,7 @@ impl Firewall {
         })
     }
 
-    fn walk(&self, chain: &Chain, packet: &Packet, depth: usize) -> Walk {
+    fn walk(&self, chain: &Chain, packet: &Packet, path: &mut Path) -> Walk {
         for rule in &chain.rules {
             let meets = rule.meets(packet);
             if meets == Meets::No {
@@ -195,7 +216,7 @@ impl Firewall {
             let decided = match &rule.target {
                 Target::Continue => continue,
                 Target::Return if maybe => continue,
-                Target::Return => return self.end_of(chain, depth),
+                Target::Return => return self.end_of(chain, path),
                 Target::Accept => Verdict::Admitted {
                     by: rule.text.clone(),
                     rule: self.name_of(chain, rule),
@@ -206,36 +227,42 @@ impl Firewall {
                     rule: self.name_of(chain, rule),
                     chain: chain.name.clone(),
                     rejects: rule.target == Target::Reject,
+                    by_default: !path.meant && rule.meets_everything(),
                 },
-                Target::Jump(name) | Target::Goto(name) => match self.jump(name, packet, depth) {
-                    Walk::Decided(verdict) => verdict,
-                    Walk::FellThrough if matches!(rule.target, Target::Goto(_)) && !maybe => {
-                        return self.end_of(chain, depth);
+                Target::Jump(name) | Target::Goto(name) => {
+                    let meant = path.meant;
+                    path.meant |= !rule.meets_everything();
+                    path.depth += 1;
+                    let walked = self.jump(name, packet, path);
+                    path.depth -= 1;
+                    path.meant = meant;
+                    match walked {
+                        Walk::Decided(verdict) => verdict,
+                        Walk::FellThrough if matches!(rule.target, Target::Goto(_)) && !maybe => {
+                            return self.end_of(chain, path);
+                        }
+                        Walk::FellThrough => continue,
                     }
-                    Walk::FellThrough => continue,
-                },
+                }
             };
-            // An accept that may not match does not admit; a drop that may match cannot be relied on either way.
+            // An accept that may not match does not admit; what follows a drop that may match tells how much it matters.
             match (maybe, &decided) {
                 (false, _) => return Walk::Decided(decided),
                 (true, Verdict::Admitted { .. }) => continue,
                 (true, Verdict::Refused { .. } | Verdict::Unclear { .. }) => {
-                    return Walk::Decided(Verdict::Unclear {
-                        by: rule.text.clone(),
-                        rule: self.name_of(chain, rule),
-                    });
+                    path.doubt.get_or_insert(decided);
                 }
             }
         }
-        self.end_of(chain, depth)
+        self.end_of(chain, path)
     }
 
-    fn jump(&self, name: &str, packet: &Packet, depth: usize) -> Walk {
-        if depth >= DEEPEST_JUMP {
+    fn jump(&self, name: &str, packet: &Packet, path: &mut Path) -> Walk {
+        if path.depth > DEEPEST_JUMP {
             return Walk::Decided(unclear(format!("chain {name} is nested too deeply")));
         }
         match self.other.iter().find(|c| c.name == name) {
-            Some(chain) => self.walk(chain, packet, depth + 1),
+            Some(chain) => self.walk(chain, packet, path),
             None => Walk::Decided(unclear(format!("chain {name} was not read"))),
         }
     }
@@ -247,8 +274,8 @@ impl Firewall {
         }
     }
 
-    fn end_of(&self, chain: &Chain, depth: usize) -> Walk {
-        if depth > 0 {
+    fn end_of(&self, chain: &Chain, path: &Path) -> Walk {
+        if path.depth > 0 {
             return Walk::FellThrough;
         }
         let by = format!("policy of {}", chain.name);
@@ -264,6 +291,7 @@ impl Firewall {
                 rule,
                 chain: chain.name.clone(),
                 rejects: chain.policy == Target::Reject,
+                by_default: true,
             },
             Target::Accept
             | Target::Return
@@ -275,6 +303,37 @@ impl Firewall {
                 ours: false,
             },
         })
+    }
+}
+
+/// A refusal that may match matters where an opening could come to be behind it: before an accept, and before what gives
+/// way to one.
+fn settled(doubt: Option<Verdict>, verdict: Verdict) -> Verdict {
+    match (doubt, &verdict) {
+        (None, Verdict::Admitted { .. } | Verdict::Refused { .. } | Verdict::Unclear { .. })
+        | (
+            Some(_),
+            Verdict::Refused {
+                by_default: false, ..
+            },
+        ) => verdict,
+        // Both give way to an opening.
+        (
+            Some(
+                doubt @ Verdict::Refused {
+                    by_default: true, ..
+                },
+            ),
+            Verdict::Refused { .. },
+        ) => doubt,
+        (
+            Some(
+                Verdict::Refused { by, rule, .. }
+                | Verdict::Unclear { by, rule }
+                | Verdict::Admitted { by, rule, .. },
+            ),
+            Verdict::Refused { .. } | Verdict::Admitted { .. } | Verdict::Unclear { .. },
+        ) => Verdict::Unclear { by, rule },
     }
 }
 
@@ -296,6 +355,17 @@ impl Chain {
 }
 
 impl FirewallRule {
+    /// No condition that is about the packet's protocol, port or addresses. Which interface or zone it came through is what
+    /// every firewall sorts by.
+    fn meets_everything(&self) -> bool {
+        // A whole family is written as its two halves.
+        let whole = |networks: &[IpNet]| networks.iter().all(|n| n.prefix_len() <= 1);
+        matches!(self.protocol, None | Some(Protocol::All))
+            && self.ports.is_empty()
+            && whole(&self.sources)
+            && whole(&self.destinations)
+    }
+
     /// For an accept, a match that covers only a part of what the packet stands for (one source of all, one port of all)
     /// is no match; for a refusal it is a possible one.
     fn meets(&self, packet: &Packet) -> Meets {
@@ -460,6 +530,50 @@ mod tests {
         ));
         strange.target = Target::Accept;
         assert!(!admitted(&firewall(vec![strange])));
+    }
+
+    #[test]
+    fn a_refusal_of_everything_gives_way_unless_packets_were_sent_there() {
+        let by_default = |firewall: &Firewall| match firewall.judge(&packet()) {
+            Verdict::Refused { by_default, .. } => by_default,
+            verdict => panic!("{verdict:?}"),
+        };
+        let everything = FirewallRule {
+            protocol: None,
+            ports: vec![],
+            destinations: vec![],
+            ..rule("0.0.0.0/0", 80, Target::Reject)
+        };
+        assert!(by_default(&firewall(vec![everything.clone()])));
+        assert!(by_default(&firewall(vec![])));
+        assert!(!by_default(&firewall(vec![rule(
+            "0.0.0.0/0",
+            80,
+            Target::Drop
+        )])));
+        let mut jumping = firewall(vec![FirewallRule {
+            target: Target::Jump("deny".into()),
+            ..rule("0.0.0.0/0", 80, Target::Accept)
+        }]);
+        jumping.other.push(Chain {
+            name: "deny".into(),
+            policy: Target::Return,
+            ipv4: true,
+            ipv6: true,
+            rules: vec![everything.clone()],
+        });
+        assert!(!by_default(&jumping), "no web here");
+        // By its interface: both ways end in the same refusal, so nothing is unclear.
+        jumping.base[0].rules[0] = FirewallRule {
+            uncertain: true,
+            target: Target::Goto("deny".into()),
+            ..everything
+        };
+        assert!(by_default(&jumping));
+        jumping.base[0]
+            .rules
+            .push(rule("0.0.0.0/0", 80, Target::Accept));
+        assert!(matches!(jumping.judge(&packet()), Verdict::Unclear { .. }));
     }
 
     #[test]

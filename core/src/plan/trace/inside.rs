@@ -87,12 +87,16 @@ impl Inside<'_> {
         };
         match self.facts.firewall.judge(&packet) {
             Verdict::Refused {
-                by, rule, chain, ..
+                rule,
+                chain,
+                by_default,
+                ..
             } => {
+                let opened_in = by_default.then_some(chain.as_str());
                 return Hop::broken(
                     HopKind::Probe,
                     format!("{at}: {rule} refuses {AZURE_PROBE_SOURCE}"),
-                    self.firewall_fix(&chain, &by, &rule, &packet),
+                    self.firewall_fix(opened_in, &rule, &packet),
                 )
                 .note("Azure sends a member without an answer to its probe nothing");
             }
@@ -223,16 +227,18 @@ impl Inside<'_> {
                 format!("{} is not active", firewall.kind),
             ),
             Verdict::Refused {
-                by,
                 rule,
                 chain,
                 rejects,
+                by_default,
+                ..
             } => {
                 let verb = if rejects { "rejects" } else { "drops" };
+                let opened_in = by_default.then_some(chain.as_str());
                 Hop::broken(
                     HopKind::Firewall,
                     format!("{rule} {verb} it"),
-                    self.firewall_fix(&chain, &by, &rule, &packet),
+                    self.firewall_fix(opened_in, &rule, &packet),
                 )
             }
             Verdict::Unclear { rule, .. } => {
@@ -241,9 +247,10 @@ impl Inside<'_> {
         }
     }
 
-    /// A chain's policy gives way to an opening of ours; a rule that refuses was put there by someone, and stays.
-    fn firewall_fix(&self, chain: &str, by: &str, rule: &str, packet: &Packet) -> Fix {
-        if by.starts_with("policy of ") {
+    /// What a chain refuses by default gives way to an opening of ours; a rule that means the packet was put there by
+    /// someone, and stays.
+    fn firewall_fix(&self, opened_in: Option<&str>, rule: &str, packet: &Packet) -> Fix {
+        if let Some(chain) = opened_in {
             let port = packet.port.map_or(String::new(), |p| format!(" port {p}"));
             return self.fix(format!(
                 "open {}{port} to {} in {chain}",

@@ -1,9 +1,24 @@
-# One policy object holds all rules of ours. It is loaded once by a reload; after that rules are set in both the running
+# One policy object holds all rules of ours. Its priority puts it behind the zones, so that what they deny stays denied. It is loaded once by a reload; after that rules are set in both the running
 # and the kept configuration, because each reload drops what others only set in the running one.
 # Each call of firewall-cmd starts an interpreter, so all rules go into one.
 firewalld_settings() {
-  for option in --list-all-zones --list-all-policies; do firewall-cmd "$@" "$option" 2>/dev/null; done |
-    sed -e 's/ (.*)$//' -e '/^  interfaces:/d'
+  for option in --list-all-zones --list-all-policies; do
+    if ! listed=$(firewall-cmd "$@" "$option" 2>&1); then
+      echo "firewalld does not tell its settings: $listed" >&2
+      return 1
+    fi
+    # Rich rules come in any order, so each line goes with its zone and all are sorted.
+    printf '%s\n' "$listed" | sed -e 's/ (.*)$//' -e '/^  interfaces:/d' |
+      awk '/^[^ \t]/ { of = $0 } { sub(/^[ \t]+/, ""); print of ": " $0 }' | sort
+  done
+}
+# What only one of two texts says, its first line.
+firewalld_difference() {
+  printf '%s\n=\n%s\n' "$1" "$2" | awk '
+    $0 == "=" { second = 1; next }
+    !second { first[$0]++; order[++count] = $0; next }
+    { if (first[$0] > 0) first[$0]--; else if (more == "") more = $0 }
+    END { for (i = 1; i <= count; i++) if (first[order[i]] > 0) { print order[i]; exit } print more }'
 }
 firewalld_runs() {
   [ "$(firewall-cmd --state 2>/dev/null)" = running ] && return 0
@@ -34,11 +49,13 @@ open_firewalld() {
     firewalld_runs || return 1
     if ! firewall-cmd --permanent --policy plimsoll --list-rich-rules >/dev/null 2>&1; then
       # Compared before our policy makes the two differ.
-      if [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ]; then
-        echo "firewalld runs with settings that a reload would drop; keep them with \`firewall-cmd --runtime-to-permanent\` or drop them with \`firewall-cmd --reload\`, then plan again"
+      running=$(firewalld_settings) && permanent=$(firewalld_settings --permanent) || return 1
+      if [ "$running" != "$permanent" ]; then
+        echo "firewalld runs with settings that a reload would drop ($(firewalld_difference "$running" "$permanent")); keep them with \`firewall-cmd --runtime-to-permanent\` or drop them with \`firewall-cmd --reload\`, then plan again"
         return 1
       fi
       firewall-cmd --permanent --new-policy plimsoll &&
+        firewall-cmd --permanent --policy plimsoll --set-priority 100 &&
         firewall-cmd --permanent --policy plimsoll --add-ingress-zone ANY &&
         firewall-cmd --permanent --policy plimsoll --add-egress-zone HOST || return 1
     fi
@@ -65,7 +82,7 @@ close_firewalld() {
   firewalld_options "$kept" in --remove-rich-rule "$@" | firewalld_with --permanent --policy plimsoll || return 1
   [ -z "$(firewall-cmd --permanent --policy plimsoll --list-rich-rules)" ] || return 0
   same=no
-  [ "$(firewalld_settings)" != "$(firewalld_settings --permanent)" ] || same=yes
+  if running=$(firewalld_settings) && permanent=$(firewalld_settings --permanent) && [ "$running" = "$permanent" ]; then same=yes; fi
   firewall-cmd --permanent --delete-policy plimsoll || return 1
   rm -f /etc/firewalld/policies/plimsoll.xml.old
   # An empty policy that still runs does nothing; where a reload would drop settings of others it goes with the next one.

@@ -39,8 +39,8 @@ pub enum Blocked {
     Unclear { what: String, by: String },
 }
 
-/// Policy objects come before the zones.
-const FIREWALLD_CHAIN: &str = "inet firewalld filter_INPUT_POLICIES_pre";
+/// Our policy object has a priority above 0, so it comes after all that the zones admit and deny.
+const FIREWALLD_CHAIN: &str = "inet firewalld filter_INPUT_POLICIES_post";
 const TOOLS: [&str; 4] = [
     "iptables",
     "ip6tables",
@@ -145,7 +145,7 @@ impl WithoutOurs {
         // Each turn opens one more chain, so there are no more turns than chains.
         for _ in 0..=self.firewall.base.len() + self.firewall.other.len() {
             let ours = accept(opening, destination);
-            let (by, chain) = match self.firewall.judge(&packet) {
+            let (by, chain, by_default) = match self.firewall.judge(&packet) {
                 Verdict::Admitted { .. } => return Ok(found),
                 // What ufw does by its own rules comes after the rules of its users.
                 Verdict::Unclear { by, .. } if self.firewall.kind == FirewallKind::Ufw => {
@@ -157,14 +157,21 @@ impl WithoutOurs {
                     continue;
                 }
                 Verdict::Unclear { by, .. } => return Err(Blocked::Unclear { what, by }),
-                Verdict::Refused { by, chain, .. } => (by, chain),
+                Verdict::Refused {
+                    by,
+                    chain,
+                    by_default,
+                    ..
+                } => (by, chain, by_default),
             };
+            if !by_default {
+                return Err(Blocked::Denied { what, by, chain });
+            }
             let way = manager(self.firewall.kind, &chain, destination);
             let opened = match &way {
                 Some(Way::Nft { .. } | Way::Iptables { .. }) => self.open(&chain, &by, ours),
-                // Only what ufw refuses by default may be opened; a rule before is the administrator's deny.
-                Some(Way::Ufw) => is_general(&by) && self.append(ufw_chain(destination), ours),
-                Some(Way::Firewalld) => is_general(&by) && self.insert(FIREWALLD_CHAIN, 0, ours),
+                Some(Way::Ufw) => self.append(ufw_chain(destination), ours),
+                Some(Way::Firewalld) => self.append(FIREWALLD_CHAIN, ours),
                 None => false,
             };
             match way.filter(|way| opened && !found.contains(way)) {
@@ -242,11 +249,6 @@ fn accept(opening: &Opening, destination: IpAddr) -> FirewallRule {
         text: String::new(),
         name: None,
     }
-}
-
-/// A refusal of everything that came so far: a chain's policy, or a last rule without any condition.
-fn is_general(by: &str) -> bool {
-    by.starts_with("policy of ") || is_catch_all(by)
 }
 
 fn is_catch_all(text: &str) -> bool {
