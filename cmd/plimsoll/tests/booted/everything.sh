@@ -1,0 +1,15 @@
+ip -o addr | sed 's/valid_lft.*//; s/ scope.*//' | sort
+ip rule
+ip -6 rule
+nft -s list ruleset 2>/dev/null | grep -v '^# Warning'
+for tool in iptables ip6tables iptables-legacy ip6tables-legacy; do
+  echo "= $tool"
+  $tool-save 2>/dev/null | sed -e '/^#/d' -e 's/ \[.*//'
+done
+# Settings that nobody but the kernel changes by itself are left out.
+sysctl -a 2>/dev/null | grep '^net\.ipv[46]\.\(conf\|ip_\|tcp_timestamps\)' | grep -v '\.stable_secret\|\.use_tempaddr'
+systemctl list-unit-files --no-legend --no-pager | sed 's/  *$//'
+find /etc /var/lib/plimsoll /var/lib/ufw \( -type f -o -type l \) ! -name record.json \
+  ! -name .updated ! -name mtab ! -name 'resolv.conf*' ! -name machine-id -print0 2>/dev/null |
+  sort -z | xargs -0 sha256sum 2>/dev/null
+find /etc /var/lib/plimsoll /run/systemd/system -type d 2>/dev/null | grep -vx /var/lib/plimsoll | sort
