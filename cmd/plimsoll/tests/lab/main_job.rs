@@ -38,10 +38,11 @@ fn the_whole_story(folder: &Folder) {
         requests.iter().all(|r| r.starts_with("GET ")),
         "{requests:?}"
     );
-    // What guards the interfaces is counted apart: one GET for their subnet, however many share it.
-    let (guards, resources): (Vec<&String>, Vec<&String>) =
-        requests.iter().partition(|r| r.contains("/subnets/"));
-    assert_eq!(guards.len(), 1, "{requests:?}");
+    // What guards the interfaces is counted apart: one GET for their subnet and one for its group, however many share them.
+    let (guards, resources): (Vec<&String>, Vec<&String>) = requests
+        .iter()
+        .partition(|r| r.contains("/subnets/") || r.contains("networkSecurityGroups"));
+    assert_eq!(guards.len(), 2, "{requests:?}");
     assert_eq!(
         resources.len(),
         5,
