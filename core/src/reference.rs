@@ -112,7 +112,11 @@ fn section(out: &mut String, heading: &str, azurerm: &str, table: &[Attribute]) 
             "| `{}` | `{}` | {} | {} | {} | {}{replaces} |",
             attribute.name,
             attribute.arm,
-            azurerm.join(", "),
+            if azurerm.is_empty() {
+                "–".to_owned()
+            } else {
+                azurerm.join(", ")
+            },
             takes(attribute.shape),
             default(attribute.default),
             attribute.about,

@@ -84,10 +84,15 @@ fn run(folder: &Path, target: &str, seconds: u64) -> Result<(), String> {
         println!("{target}: nothing found in {seconds} s");
         Ok(())
     } else {
-        let input = folder.join("artifacts").join(target);
-        Err(format!(
-            "{target} found something ({status}); the input is in {}",
-            input.display()
-        ))
+        let inputs = folder.join("artifacts").join(target);
+        let has_input = std::fs::read_dir(&inputs).is_ok_and(|mut all| all.next().is_some());
+        Err(if has_input {
+            format!(
+                "{target} failed ({status}); what it was fed is in {}",
+                inputs.display()
+            )
+        } else {
+            format!("{target} could not be built or started ({status}); it was fed nothing")
+        })
     }
 }

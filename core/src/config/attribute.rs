@@ -2,7 +2,7 @@
 
 use super::block::{Block, Written};
 use super::codes;
-use super::evaluate::{Place, text};
+use super::evaluate::{Place, guard, text};
 use crate::lang::value::Kind as ValueKind;
 use crate::lang::{Type, Value, convert, evaluate};
 use crate::model::diag::did_you_mean;
@@ -85,28 +85,8 @@ fn value(
     if value.is_null() {
         return Ok(None);
     }
-    guard(&value, attribute.name, &written.value_span())?;
+    guard(&value, &written.value_span())?;
     attr(&value, attribute, owner, &written.value_span()).map(Some)
-}
-
-/// What is planned is known, and no secret.
-pub(super) fn guard(value: &Value, name: &str, span: &Span) -> Outcome<()> {
-    if value.contains_sensitive() {
-        return Err(vec![
-            Diagnostic::error(codes::SENSITIVE.code, codes::SENSITIVE.title)
-                .at(span.clone(), format!("{name} would show a sensitive value"))
-                .help("use a value that is not sensitive, or nonsensitive(…) if it is no secret"),
-        ]);
-    }
-    if !value.is_wholly_known() {
-        return Err(vec![
-            Diagnostic::error(codes::NOT_KNOWN.code, codes::NOT_KNOWN.title).at(
-                span.clone(),
-                format!("{name} would be known only after apply"),
-            ),
-        ]);
-    }
-    Ok(())
 }
 
 pub(super) fn wrong(span: &Span, label: impl Into<String>) -> Diagnostic {

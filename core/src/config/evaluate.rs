@@ -312,28 +312,32 @@ pub(super) fn object<const N: usize>(attributes: [(&str, &str); N], address: Str
     Value::object(entries).with_reference(address.into())
 }
 
+/// What is planned is known, and no secret. Whoever reads a value says it in the same words, so that it is said once.
+pub(super) fn guard(value: &Value, span: &Span) -> Result<(), Vec<Diagnostic>> {
+    if value.contains_sensitive() {
+        return Err(vec![
+            Diagnostic::error(codes::SENSITIVE.code, codes::SENSITIVE.title)
+                .at(span.clone(), "the plan would show this sensitive value")
+                .help("use a value that is not sensitive, or nonsensitive(…) if it is no secret"),
+        ]);
+    }
+    if !value.is_wholly_known() {
+        return Err(vec![
+            Diagnostic::error(codes::NOT_KNOWN.code, codes::NOT_KNOWN.title)
+                .at(span.clone(), "this is known only after apply"),
+        ]);
+    }
+    Ok(())
+}
+
 /// A known, unmarked string.
 pub(super) fn text(value: &Value, span: &Span) -> Result<String, Vec<Diagnostic>> {
-    let wrong = |code: crate::model::Code, why: String| {
-        Err(vec![
-            Diagnostic::error(code.code, code.title).at(span.clone(), why),
-        ])
-    };
-    if value.contains_sensitive() {
-        return wrong(codes::SENSITIVE, "this is sensitive".to_owned());
-    }
-    match convert(value, &Type::String) {
-        Ok(converted) if !converted.is_known() => {
-            wrong(codes::NOT_KNOWN, "known only after apply".to_owned())
-        }
-        Ok(converted) => match converted.as_str() {
-            Some(text) => Ok(text.to_owned()),
-            None => wrong(
-                codes::WRONG_VALUE,
-                "a string is needed, this is null".to_owned(),
-            ),
-        },
-        Err(why) => wrong(codes::WRONG_VALUE, why),
+    guard(value, span)?;
+    let wrong = |why: String| vec![super::attribute::wrong(span, why)];
+    let converted = convert(value, &Type::String).map_err(wrong)?;
+    match converted.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(wrong("a string is needed, this is null".to_owned())),
     }
 }
 

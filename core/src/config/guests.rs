@@ -1,10 +1,10 @@
 //! Guests: their NICs, the pools those join, and how each guest is reached.
 
-use super::attribute::{choice, guard, id, ids, int, wrong};
+use super::attribute::{choice, id, ids, int, wrong};
 use super::block::Block;
 use super::codes;
 use super::desired::DesiredGuest;
-use super::evaluate::{Each, Evaluator, Place, text};
+use super::evaluate::{Each, Evaluator, Place, guard, text};
 use super::lifecycle::lifecycle;
 use super::module::twice;
 use crate::lang::{Type, convert, evaluate};
@@ -120,7 +120,7 @@ fn interface(
     };
     let span = written.value_span();
     let nic = evaluate(written.value(), written.file, place)
-        .and_then(|value| guard(&value, "id", &span).map(|()| value))
+        .and_then(|value| guard(&value, &span).map(|()| value))
         .and_then(|value| id(&value, "id", Target::Foreign, None, &span));
     let nic = take(nic, problems)?;
     if !nic.kind().eq_ignore_ascii_case("networkInterfaces") || nic.resource_group().is_none() {
@@ -146,7 +146,7 @@ fn pools(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -
     };
     let span = written.value_span();
     let found = evaluate(written.value(), written.file, place)
-        .and_then(|value| guard(&value, "backend_pools", &span).map(|()| value))
+        .and_then(|value| guard(&value, &span).map(|()| value))
         .and_then(|value| {
             ids(
                 &value,
@@ -252,7 +252,7 @@ fn ssh(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -> 
     let port = block.attribute("port").and_then(|written| {
         let span = written.value_span();
         let port = evaluate(written.value(), written.file, place)
-            .and_then(|v| guard(&v, "port", &span).map(|()| v))
+            .and_then(|v| guard(&v, &span).map(|()| v))
             .and_then(|v| convert(&v, &Type::Number).map_err(|why| vec![wrong(&span, why)]))
             .and_then(|v| int(&v, "port", 1, 65535, &span));
         take(port, problems).and_then(|p| u16::try_from(p).ok())

@@ -1,10 +1,10 @@
 //! Public IP addresses, load balancers and their sub-resources.
 
-use super::attribute::{Decoded, decode, guard, id, wrong};
+use super::attribute::{Decoded, decode, id, wrong};
 use super::block::{Block, Written, unknown_block};
 use super::codes;
 use super::desired::{DesiredItem, DesiredLoadBalancer, DesiredPublicIp, Items};
-use super::evaluate::{Each, Evaluator, Place, Within, text};
+use super::evaluate::{Each, Evaluator, Place, Within, guard, text};
 use super::guest_settings::{guest_settings, seconds};
 use super::lifecycle::lifecycle;
 use crate::lang::{Value, evaluate};
@@ -48,7 +48,7 @@ pub(super) fn own<'b>(
 ) -> Option<(Value, Written<'b>)> {
     let written = block.attribute(name)?;
     let value = evaluate(written.value(), written.file, place).and_then(|value| {
-        guard(&value, name, &written.value_span())?;
+        guard(&value, &written.value_span())?;
         Ok(value)
     });
     match value {

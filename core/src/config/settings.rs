@@ -1,10 +1,10 @@
 //! The `plimsoll` and `provider` blocks: which deployment this is, where its state lives, how Azure is reached.
 
-use super::attribute::{guard, int, wrong};
+use super::attribute::{int, wrong};
 use super::block::{Block, Written};
 use super::codes;
 use super::desired::{Backend, Blob, Rollout, Settings};
-use super::evaluate::{Evaluator, Place, text};
+use super::evaluate::{Evaluator, Place, guard, text};
 use super::resources::own;
 use crate::lang::evaluate;
 use crate::model::diag::did_you_mean;
@@ -76,7 +76,7 @@ fn string(
     let written = block.attribute(name)?;
     let span = written.value_span();
     let found = evaluate(written.value(), written.file, place).and_then(|value| {
-        guard(&value, name, &span)?;
+        guard(&value, &span)?;
         if value.is_null() {
             Ok(None)
         } else {

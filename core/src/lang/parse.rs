@@ -88,6 +88,11 @@ fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
     }
     let message = error.message();
     let rest = &source[at..];
+    if rest.trim().is_empty()
+        && let Some(diagnostic) = unclosed(source, &invalid)
+    {
+        return diagnostic;
+    }
     let line = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let before = source[line..at].trim_end();
     if message.contains("redefined attribute") {
@@ -156,6 +161,43 @@ fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
         return invalid(at, "nothing can stand here that begins like this");
     }
     invalid(at, message)
+}
+
+/// A brace, bracket or parenthesis that is never closed: the parser sees only that the text ends. Which one it is, layout
+/// tells: a closing brace that stands further left than the line it would close belongs to something further out.
+fn unclosed(source: &str, invalid: &dyn Fn(usize, &str) -> Diagnostic) -> Option<Diagnostic> {
+    let tokens = tokens(source, 0);
+    let indent = |at: usize| {
+        let line = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let blank = source[line..].find(|c: char| c != ' ' && c != '\t');
+        (blank.unwrap_or(0), line + blank.unwrap_or(0) == at)
+    };
+    let mut open: Vec<&Token<'_>> = Vec::new();
+    let mut suspect: Option<&Token<'_>> = None;
+    for token in &tokens {
+        match token.kind {
+            Kind::OpenBrace | Kind::OpenBracket | Kind::OpenParenthesis => open.push(token),
+            Kind::CloseBrace | Kind::CloseBracket | Kind::CloseParenthesis => {
+                let opened = open.pop()?;
+                let (depth, first_of_line) = indent(token.at);
+                if first_of_line && depth < indent(opened.at).0 {
+                    suspect = suspect.or(Some(opened));
+                }
+            }
+            _ => {}
+        }
+    }
+    let last = *open.last()?;
+    let opened = suspect.unwrap_or(last);
+    let (name, closing) = match opened.kind {
+        Kind::OpenBracket => ("bracket", "]"),
+        Kind::OpenParenthesis => ("parenthesis", ")"),
+        _ => ("brace", "}"),
+    };
+    Some(
+        invalid(opened.at, &format!("this {name} is never closed"))
+            .help(format!("close it with `{closing}`")),
+    )
 }
 
 /// What is opened and never closed: the parser reports it far from where the mistake is.
@@ -296,7 +338,16 @@ mod tests {
                 "this attribute is set before in the same block".into()
             )
         );
-        assert_eq!(fails("a = [1,\n").0, 8..8);
+        assert_eq!(
+            fails("a = [1,\n"),
+            (4..5, "this bracket is never closed".into())
+        );
+        assert_eq!(
+            fails("a {\n  b {\n    c = f(1)\n  d {\n  }\n}\ne {\n}\n"),
+            (8..9, "this brace is never closed".into())
+        );
+        assert_eq!(fails("a {\n  b {\n  }\n").0, 2..3);
+        assert_eq!(fails("a = f(1\n").1, "this parenthesis is never closed");
         assert_eq!(fails("a = \n").1, "an expression should begin here");
         assert_eq!(
             fails("a = \"${x\"\n"),

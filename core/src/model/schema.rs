@@ -381,6 +381,14 @@ static PROBE: &[Attribute] = &[
         Fallback::Int(1),
         "Results in a row that change a member's health.",
     ),
+    attribute(
+        "no_healthy_backends_behavior",
+        "properties.noHealthyBackendsBehavior",
+        &[],
+        Choice(&["AllProbedDown", "AllProbedUp"]),
+        Fallback::Text("AllProbedDown"),
+        "What happens to new connections while no member answers: dropped, or sent to all.",
+    ),
 ];
 
 static RULE: &[Attribute] = &[

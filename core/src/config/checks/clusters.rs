@@ -2,7 +2,7 @@
 
 use super::codes;
 use super::found::Found;
-use super::scene::{Balancer, Frontend, Rule, Scene, int, place};
+use super::scene::{Balancer, Frontend, Rule, Scene, int, place, text};
 use crate::config::GuestMode;
 use crate::model::Protocol;
 use crate::model::guest::Os;
@@ -25,11 +25,13 @@ pub(super) fn check(balancer: &Balancer<'_>, scene: &Scene<'_>, found: &mut Vec<
     }
     let mut probes: BTreeMap<i64, &Rule<'_>> = BTreeMap::new();
     let mut said: BTreeSet<(&str, i64)> = BTreeSet::new();
+    let mut counted: BTreeSet<&str> = BTreeSet::new();
     for rule in &balancer.rules {
         if balancer.mode_of(rule) != GuestMode::Cluster {
             continue;
         }
         rule_of_cluster(balancer, rule, found);
+        all_up(balancer, rule, &mut counted, found);
         dynamic_range(balancer, rule, scene, found);
         let Some(port) = rule.probe.and_then(|probe| int(probe, "port")) else {
             continue;
@@ -45,6 +47,29 @@ pub(super) fn check(balancer: &Balancer<'_>, scene: &Scene<'_>, found: &mut Vec<
                 probes.insert(port, rule);
             }
         }
+    }
+}
+
+/// Said once for each probe.
+fn all_up<'a>(
+    balancer: &Balancer<'_>,
+    rule: &Rule<'a>,
+    said: &mut BTreeSet<&'a str>,
+    found: &mut Vec<Found>,
+) {
+    const ATTRIBUTE: &str = "no_healthy_backends_behavior";
+    let Some(probe) = rule.probe else {
+        return;
+    };
+    if text(probe, ATTRIBUTE) == Some("AllProbedUp") && said.insert(&probe.name) {
+        found.push(
+            Found::on(&codes::CLUSTER_ALL_UP, balancer, probe)
+                .and_on(balancer, rule.item)
+                .at(place(probe, ATTRIBUTE), "while the role moves, every member counts as healthy")
+                .at(rule.item.span.clone(), "its frontend's address is on one member only")
+                .note("Azure sends new connections to members that do not hold the address, and they are lost")
+                .set(probe, ATTRIBUTE, "\"AllProbedDown\"", "let clients try again until the role is up"),
+        );
     }
 }
 

@@ -142,6 +142,11 @@ codes! {
         "Microsoft's guides for SAP on Pacemaker set the idle timeout to 30 minutes, because the connections between SAP \
          components are silent for longer than the default of four.",
         Advice, "learn.microsoft.com/azure/sap/workloads/high-availability-guide-suse";
+    CLUSTER_ALL_UP = "PL0158", "a cluster's probe that counts everyone as healthy when no one answers",
+        "In cluster mode only the active member answers the probe, and none does while the role moves. With \
+         `no_healthy_backends_behavior = \"AllProbedUp\"` Azure then sends new connections to every member, and those that do \
+         not hold the address drop them. With AllProbedDown clients try again until the role is up.",
+        Warning, "learn.microsoft.com/rest/api/load-balancer/load-balancer-probes, ProbeNoHealthyBackendsBehavior";
     LIMIT = "PL0160", "more than Azure allows",
         "A Standard load balancer has at most 600 frontends, 1,500 load-balancing and inbound NAT rules together, 600 \
          outbound rules and 5,000 members in a pool; at most 300 rules reach one network interface \
@@ -187,6 +192,11 @@ codes! {
     SAME_NIC = "PL0181", "two guests with one network interface",
         "A network interface belongs to one VM. If two guests claim it, one of them is prepared for packets that it never \
          gets.",
+        Error, "plimsoll's own language";
+    SAME_MACHINE = "PL0184", "two guests that are reached as one machine",
+        "A guest block stands for one machine, whose record says what plimsoll made in it. Two blocks with one connection \
+         would write that record in turns, and each would take away what the other needs. Several network interfaces of one \
+         machine are several `network_interface` blocks of one guest.",
         Error, "plimsoll's own language";
     NO_GUEST = "PL0182", "a floating rule that reaches no guest",
         "No guest of this configuration joins the rule's pool. Azure will deliver to whoever is in it, and nothing makes \

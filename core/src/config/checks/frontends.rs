@@ -42,6 +42,13 @@ pub(super) fn check(balancer: &Balancer<'_>, found: &mut Vec<Found>) {
     unused(balancer, found);
 }
 
+/// What only internal frontends have.
+const PRIVATE: [(&str, &str); 3] = [
+    ("private_ip_address", ""),
+    ("private_ip_allocation", "Dynamic"),
+    ("private_ip_address_version", "IPv4"),
+];
+
 fn wrong(
     balancer: &Balancer<'_>,
     frontend: &Frontend<'_>,
@@ -57,16 +64,21 @@ fn address(balancer: &Balancer<'_>, frontend: &Frontend<'_>, found: &mut Vec<Fou
     let given = text(item, "private_ip_address");
     let is_static = !frontend.dynamic();
     if !frontend.internal {
-        if given.is_some() && item.attributes.contains_key("public_ip") {
-            found.push(
-                wrong(
-                    balancer,
-                    frontend,
-                    "private_ip_address",
-                    "this frontend has a public address".to_owned(),
-                )
-                .help("take private_ip_address out, or name a subnet instead of the public_ip"),
-            );
+        for (attribute, default) in PRIVATE {
+            let written = item.attribute_spans.contains_key(attribute);
+            // Said as Azure's own templates say it, it changes nothing.
+            if written && text(item, attribute) != Some(default) {
+                found.push(
+                    wrong(
+                        balancer,
+                        frontend,
+                        attribute,
+                        "this frontend has a public address".to_owned(),
+                    )
+                    .note("Azure drops what a public frontend says of a private address, so every later plan would differ")
+                    .help(format!("take {attribute} out, or name a subnet instead of the public address")),
+                );
+            }
         }
         return;
     }

@@ -3,15 +3,20 @@
 use super::codes;
 use super::found::Found;
 use super::scene::{Balancer, Member, Rule, Scene, name_of};
-use crate::config::GuestMode;
-use crate::model::{ArmId, Protocol};
+use crate::config::{DesiredGuest, GuestMode};
+use crate::model::guest::Connection;
+use crate::model::{Addr, ArmId, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The port where none is written; a client configuration may say otherwise, for both guests alike.
+const SSH: u16 = 22;
 
 /// Rules of all kinds that may reach one NIC.
 const RULES_OF_A_NIC: usize = 300;
 
 pub(super) fn check(scene: &Scene<'_>, found: &mut Vec<Found>) {
     owners(scene, found);
+    machines(scene, found);
     no_guest(scene, found);
     let rules = rules_by_pool(scene);
     // Guests of one kind are in the same pools: each combination is judged once, and named by its first guest.
@@ -85,6 +90,38 @@ fn owners(scene: &Scene<'_>, found: &mut Vec<Found>) {
                 None => {
                     owners.insert(interface.id.folded(), this);
                 }
+            }
+        }
+    }
+}
+
+/// What is reached in one way is one machine.
+fn machines(scene: &Scene<'_>, found: &mut Vec<Found>) {
+    let mut first: BTreeMap<String, (&Addr, &DesiredGuest)> = BTreeMap::new();
+    for (addr, guest) in &scene.desired.guests {
+        let machine = match &guest.connection {
+            Connection::Ssh { host, port, .. } => match port.unwrap_or(SSH) {
+                SSH => format!("ssh {}", host.to_ascii_lowercase()),
+                port => format!("ssh {} port {port}", host.to_ascii_lowercase()),
+            },
+            Connection::RunCommand {
+                virtual_machine: Some(id),
+            } => format!("virtual machine {}", id.folded()),
+            Connection::RunCommand {
+                virtual_machine: None,
+            } => continue,
+            Connection::Local => "this machine".to_owned(),
+        };
+        match first.get(&machine) {
+            Some((other, earlier)) => found.push(
+                Found::new(&codes::SAME_MACHINE, addr.to_string())
+                    .at(guest.span.clone(), format!("{addr} is reached by {}", guest.connection.describe()))
+                    .at(earlier.span.clone(), format!("so is {other}"))
+                    .note("each would take away what the other needs")
+                    .help("give each guest its own connection, or one guest several network_interface blocks"),
+            ),
+            None => {
+                first.insert(machine, (addr, guest));
             }
         }
     }

@@ -68,6 +68,8 @@ const PROBE: &[(&str, Fill)] = &[
     ("intervalInSeconds", Fill::Number(15)),
     ("numberOfProbes", Fill::Number(2)),
     ("probeThreshold", Fill::Number(1)),
+    // Shown as given: no recording has it.
+    ("noHealthyBackendsBehavior", Fill::Given),
     ("loadBalancingRules", Fill::ReadOnly),
 ];
 
