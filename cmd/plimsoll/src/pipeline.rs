@@ -271,10 +271,12 @@ pub(crate) struct Calls {
 
 fn exit_of(outcome: &Outcome) -> Exit {
     let broken = outcome.failed > 0 || outcome.skipped > 0;
+    // A step that found its target moved has failed too, but nothing is wrong with it.
+    let wrong = outcome.failed > outcome.stale.len();
     Exit::Stale
         .when(!outcome.stale.is_empty())
         .max(Exit::Partial.when(broken && outcome.done > 0))
-        .max(Exit::Error.when(broken && outcome.done == 0))
+        .max(Exit::Error.when(wrong && outcome.done == 0))
         .max(Exit::Error.when(outcome.state_lost.is_some()))
         .max(Exit::Interrupted.when(outcome.interrupted))
 }
@@ -307,6 +309,8 @@ mod tests {
         assert_eq!(exit_of(&outcome(0, 1, false)), Exit::Error);
         assert_eq!(exit_of(&outcome(0, 0, true)), Exit::Stale);
         assert_eq!(exit_of(&outcome(1, 1, true)), Exit::Stale);
+        assert_eq!(exit_of(&outcome(0, 1, true)), Exit::Stale);
+        assert_eq!(exit_of(&outcome(0, 2, true)), Exit::Error);
         let interrupted = Outcome {
             interrupted: true,
             ..outcome(1, 0, false)
