@@ -197,7 +197,8 @@ fn expand<'a>(
         .flat_map(|stages| &stages.frontends_ahead)
         .collect();
     let waits = |touch: &Touch| match touch.key.destination() {
-        Some(Where::AfterApply(source)) => source.parent().is_some() && !ahead.contains(source),
+        // A public IP has its address before the load balancer is written.
+        Some(Where::AfterApply(source)) => is_frontend(source) && !ahead.contains(source),
         Some(Where::Known(_)) | None => false,
     };
     let mut all_late = Vec::new();
@@ -230,6 +231,10 @@ fn expand<'a>(
         index.expand.insert(plan.addr.clone(), id);
     }
     all_late
+}
+
+fn is_frontend(id: &ArmId) -> bool {
+    id.kind().eq_ignore_ascii_case(ItemKind::Frontend.arm())
 }
 
 fn expand_late(draft: &mut Draft, index: &mut Index, late: &[(&GuestPlan, Shared<Touch>)]) {

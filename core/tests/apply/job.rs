@@ -382,6 +382,37 @@ fn a_pool_whose_deletion_failed_is_still_ours_and_deleted_by_the_next_run() {
     );
 }
 
+/// Azure chooses the address of a public IP, which is there before the load balancer is written.
+#[test]
+fn a_rule_on_a_new_public_ip_waits_for_guests_that_hold_its_address() {
+    let world = World::of_the_example();
+    world.apply(&without_rules(EXAMPLE, &["purple", "dns"]));
+    let text = EXAMPLE.replace("  lab_address    = \"65.52.0.2\"\n", "");
+    let blue = text
+        .replace("public_ip \"purple\"", "public_ip \"blue\"")
+        .replace("public_ip.purple", "public_ip.blue");
+    let plan = world.plan(&configuration(&blue), Mode::Apply);
+    let switch = plan
+        .steps
+        .iter()
+        .find(|s| matches!(s.action, StepAction::PutLoadBalancer { .. }))
+        .unwrap();
+    let gains: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|s| matches!(&s.action, StepAction::Guest(g) if !g.ensure.is_empty()))
+        .collect();
+    assert_eq!(gains.len(), 2, "{:#?}", plan.steps);
+    for gain in gains {
+        assert!(
+            switch.after.iter().any(|edge| edge.step == gain.id),
+            "{} does not wait for {}",
+            switch.title,
+            gain.title
+        );
+    }
+}
+
 /// An address that cannot be read is not an address that nobody uses.
 #[test]
 fn nothing_is_taken_away_while_a_rule_that_reaches_the_guest_cannot_be_read() {
