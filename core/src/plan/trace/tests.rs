@@ -54,7 +54,7 @@ fn desired(guest_mode: &str) -> Desired {
             id            = "{NIC}/vm${{each.key}}"
             backend_pools = [load_balancer.web.backend_pool.vms]
           }}
-          connection "local" {{}}
+          connection "ssh" {{ host = "vm${{each.key}}" }}
         }}
         "#
     );
