@@ -1,9 +1,7 @@
 //! The way of the packets: a column for each member where they fit side by side, otherwise one below the other.
 
 use super::page::{Ink, Line, Page};
-use crate::context::quoted;
 use crate::view::{Look, TraceShown, words};
-use plimsoll_core::model::Addr;
 use plimsoll_core::plan::{
     Basis, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, Route, Trace,
 };
@@ -255,9 +253,9 @@ fn closing(route: &Route, apply: &str, page: &mut Page) {
     }
 }
 
-/// One command for all guests that apply mends, and each thing that a person has to do.
+/// Apply, where it mends something, and each thing that a person has to do.
 fn fixes(members: &[&MemberTrace], apply: &str) -> Vec<String> {
-    let mut targets: BTreeSet<&Addr> = BTreeSet::new();
+    let mut apply_mends = false;
     let mut by_hand: Vec<String> = Vec::new();
     let broken = members
         .iter()
@@ -265,23 +263,14 @@ fn fixes(members: &[&MemberTrace], apply: &str) -> Vec<String> {
         .filter(|h| h.state == HopState::Broken);
     for fix in broken.filter_map(|h| h.fix.as_ref()) {
         match fix {
-            Fix::Apply { guest } => {
-                targets.insert(guest);
-            }
+            Fix::Apply { .. } => apply_mends = true,
             Fix::Hand { what } if by_hand.contains(what) => {}
             Fix::Hand { what } => by_hand.push(what.clone()),
         }
     }
     let mut all = Vec::new();
-    if !targets.is_empty() {
-        let mut command = apply.to_owned();
-        // A longer command is typed by nobody.
-        if targets.len() <= MOST_COLUMNS {
-            for target in &targets {
-                command += &format!(" --target {}", quoted(&target.to_string()));
-            }
-        }
-        all.push(command);
+    if apply_mends {
+        all.push(apply.to_owned());
     }
     all.extend(by_hand);
     all
