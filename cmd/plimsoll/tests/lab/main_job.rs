@@ -109,12 +109,14 @@ fn the_whole_story(folder: &Folder) {
         .exits(0);
     folder.lab(&["destroy", "--auto-approve"]).exits(0);
     for guest in ["vm1", "vm2"] {
-        let left = folder.lab(&["lab", "exec", guest, "--", "sh", "-c", "find /etc /var/lib /tmp -name '*plimsoll*'; ip -o addr show dev lo; nft list ruleset"]).stdout;
+        let left = folder.lab(&["lab", "exec", guest, "--", "sh", "-c", "find /etc /tmp -name '*plimsoll*'; ls /var/lib/plimsoll; ip -o addr show dev lo; nft list ruleset"]).stdout;
         assert!(
             !left.contains("65.52.0.") && !left.contains("comment \"plimsoll\""),
             "{guest}:\n{left}"
         );
         assert!(!left.contains("plimsoll"), "{guest}:\n{left}");
+        // The record keeps the numbers of the runs, so that a script which arrives late is still refused.
+        assert!(left.starts_with("record.json\n"), "{guest}:\n{left}");
         assert_eq!(
             guest == "vm2",
             left.contains("9.9.9.9/32") && left.contains("9999"),
