@@ -145,6 +145,7 @@ fn main() {
         now: "2026-01-01T00:00:00Z".to_owned(),
         fresh_lineage: "benchmark".to_owned(),
         release_addresses: false,
+        refinements: plimsoll_core::plan::Refinements::default(),
     });
     println!(
         "plan {:.3} s: {} changes, {} steps, {} findings, peak {}",

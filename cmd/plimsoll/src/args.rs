@@ -3,6 +3,8 @@
 use crate::view::json::Described;
 use crate::view::markdown::Reader;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use plimsoll_core::model::Addr;
+use plimsoll_core::plan::Refinements;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -256,6 +258,9 @@ pub(crate) struct PlanArguments {
     pub(crate) snapshot: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) refinements: RefinementArguments,
+
+    #[command(flatten)]
     pub(crate) reports: ReportArguments,
 }
 
@@ -268,6 +273,39 @@ Examples:
 pub(crate) struct DriftArguments {
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
+}
+
+/// What of a plan is wanted this time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct RefinementArguments {
+    /// Only this resource and what it depends on (`guest.vm1`); repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<Addr>,
+
+    /// Not this resource, nor what depends on it; repeatable
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) exclude: Vec<Addr>,
+
+    /// Go on without this guest while it is not ready: it holds nothing up; repeatable
+    #[arg(long, value_name = "GUEST")]
+    pub(crate) accept_unready: Vec<Addr>,
+}
+
+impl RefinementArguments {
+    pub(crate) fn refinements(&self) -> Refinements {
+        Refinements {
+            targets: self.target.clone(),
+            excludes: self.exclude.clone(),
+            accept_unready: self.accept_unready.iter().cloned().collect(),
+        }
+    }
+}
+
+/// How far an apply goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Until {
+    /// Public IP addresses are there and guests have gained all they need; rules are as before
+    Expand,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -284,6 +322,13 @@ pub(crate) struct ApplyArguments {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+
+    /// Stop after this phase, so that applications can bind new addresses; apply again to go on
+    #[arg(long, value_enum, value_name = "PHASE")]
+    pub(crate) until: Option<Until>,
+
+    #[command(flatten)]
+    pub(crate) refinements: RefinementArguments,
 
     #[command(flatten)]
     pub(crate) reports: ReportArguments,

@@ -12,7 +12,7 @@ use plimsoll_core::config::{self, Configuration};
 use plimsoll_core::model::Diagnostic;
 use plimsoll_core::model::observed::Observed;
 
-use plimsoll_core::plan::{self, Mode, Plan, Question, StepId};
+use plimsoll_core::plan::{self, Mode, Phase, Plan, Question, Refinements, StepId};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::state::{State, StateEdit};
 use plimsoll_store::HeldState;
@@ -57,20 +57,30 @@ pub(crate) struct Planned {
     pub(crate) prior: Option<State>,
     pub(crate) world: World,
     pub(crate) took: Duration,
+    /// The last phase to apply; `None` is all of them.
+    pub(crate) until: Option<Phase>,
 }
 
 /// What to plan for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Goal {
     pub(crate) mode: Mode,
     pub(crate) release_addresses: bool,
+    pub(crate) refinements: Refinements,
+    /// The last phase to go through; `None` is all of them.
+    pub(crate) until: Option<Phase>,
 }
 
 impl Goal {
-    pub(crate) const APPLY: Self = Self {
-        mode: Mode::Apply,
-        release_addresses: false,
-    };
+    /// All of the configuration, to the end.
+    pub(crate) fn apply() -> Self {
+        Self {
+            mode: Mode::Apply,
+            release_addresses: false,
+            refinements: Refinements::default(),
+            until: None,
+        }
+    }
 }
 
 /// Reads the state and the world, and plans. Under a lock only if the caller holds one.
@@ -89,7 +99,7 @@ pub(crate) async fn plan(
             configuration,
             prior.as_ref(),
             observed,
-            goal,
+            &goal,
             context.global.lab,
         )
     };
@@ -108,11 +118,12 @@ pub(crate) async fn plan(
         prior,
         world,
         took,
+        until: goal.until,
     })
 }
 
 /// Plans from recorded facts; nothing is read but the configuration.
-pub(crate) fn plan_offline(loaded: &Loaded, goal: Goal, facts: &Snapshot) -> Plan {
+pub(crate) fn plan_offline(loaded: &Loaded, goal: &Goal, facts: &Snapshot) -> Plan {
     let configuration = &loaded.configuration;
     let prior = facts.state.as_ref();
     let wanted = plan::needed(&configuration.desired, prior);
@@ -129,7 +140,7 @@ fn plan_from(
     configuration: &Configuration,
     prior: Option<&State>,
     observed: &Observed,
-    goal: Goal,
+    goal: &Goal,
     lab: bool,
 ) -> Plan {
     plan::plan(&Question {
@@ -141,6 +152,7 @@ fn plan_from(
         now: clock::now(),
         fresh_lineage: uuid::Uuid::new_v4().to_string(),
         release_addresses: goal.release_addresses,
+        refinements: goal.refinements.clone(),
     })
 }
 
@@ -179,7 +191,11 @@ pub(crate) async fn apply(
         }
         shown.event(&clock::now(), &event);
     };
-    let outcome = apply::run(plan, state, who::writer(), &world, &events, stop).await;
+    let halt = apply::Halt {
+        asked: stop,
+        after: planned.until,
+    };
+    let outcome = apply::run(plan, state, who::writer(), &world, &events, halt).await;
     // A guest that left the configuration and could not be undone stays to be done.
     let pending = plan
         .steps
@@ -295,6 +311,7 @@ mod tests {
             done,
             failed,
             skipped: 0,
+            held: 0,
             stale: if stale { vec![moved] } else { vec![] },
             interrupted: false,
             state_lost: None,

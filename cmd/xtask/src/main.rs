@@ -7,6 +7,8 @@
 
 mod fuzz;
 mod layers;
+mod model;
+mod mutants;
 mod nightly;
 mod npm;
 mod oracle;
@@ -28,6 +30,8 @@ Usage: cargo xtask TASK
   bless     rewrite golden files after a change that was meant; read their diff
   oracle DIR            compare the language with Terraform's answers in DIR
   recordings DIR        hold recorded Azure traffic in DIR against client and emulator
+  model [STEPS] [SEED]  random configurations and failures against a simulated world (100000 writes and saves, from seed 1)
+  mutants [NAME]        plant faults in a copy of the tree; each must be caught by a test
   fuzz [TARGET] [SECONDS]
                         feed nonsense to the language: evaluate, format, variables (600 s each)
 ";
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         Some("bless") => test::bless(),
         Some("oracle") => folder(&arguments).and_then(oracle::oracle),
         Some("recordings") => folder(&arguments).and_then(recordings::recordings),
+        Some("model") => numbers(&arguments).and_then(|(steps, seed)| model::model(steps, seed)),
+        Some("mutants") => mutants::mutants(arguments.get(1).map(String::as_str)),
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("help" | "-h" | "--help") | None => {
             print!("{HELP}");
@@ -69,6 +75,16 @@ fn folder(arguments: &[String]) -> Result<&Path, String> {
     }
 }
 
+fn numbers(arguments: &[String]) -> Result<(u64, u64), String> {
+    let number = |place: usize, default: u64| match arguments.get(place) {
+        Some(text) => text
+            .parse()
+            .map_err(|_| format!("{text}: a number, please\n\n{HELP}")),
+        None => Ok(default),
+    };
+    Ok((number(1, model::IN_CI)?, number(2, 1)?))
+}
+
 fn ci() -> Result<(), String> {
     tools::cargo(&["fmt", "--all", "--check"])?;
     tools::cargo(&[
@@ -81,5 +97,6 @@ fn ci() -> Result<(), String> {
         "warnings",
     ])?;
     layers::check()?;
+    model::model(model::IN_CI, 1)?;
     test::test(test::Skips::Forbidden)
 }

@@ -1,6 +1,6 @@
 //! What is too slow for every change: long variants, and clients that are large to install.
 
-use crate::{python, tools};
+use crate::{model, mutants, python, tools};
 
 struct Step {
     name: &'static str,
@@ -12,6 +12,14 @@ const STEPS: &[Step] = &[
     Step {
         name: "every fault at every request",
         run: every_fault,
+    },
+    Step {
+        name: "model tests, a million writes and saves from a seed that nobody ran before",
+        run: model::nightly,
+    },
+    Step {
+        name: "faults planted in the code, each to be caught by a test",
+        run: || mutants::mutants(None),
     },
     Step {
         name: "azure-cli against the emulator",

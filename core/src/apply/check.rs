@@ -39,7 +39,9 @@ pub fn touched(plan: &Plan) -> Wanted {
                     .guests
                     .insert(guest.guest.addr.clone(), guest.guest.clone());
             }
-            StepAction::Drain { .. } | StepAction::Record => {}
+            // It asks again and again by itself.
+            StepAction::WaitForListeners { .. } | StepAction::Drain { .. } | StepAction::Record => {
+            }
         }
     }
     for reliance in &plan.relies_on {
@@ -62,6 +64,7 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
     let mut all = Vec::new();
     let mut accepted: BTreeMap<ArmId, Vec<&Fingerprint>> = BTreeMap::new();
     let absent = Fingerprint::absent();
+    let mut guests: BTreeMap<&Addr, Vec<&GuestStep>> = BTreeMap::new();
     for step in &plan.steps {
         match &step.action {
             StepAction::PutPublicIp {
@@ -91,12 +94,20 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
                     .or_default()
                     .extend([before, &absent]);
             }
-            StepAction::Guest(guest) => all.extend(guest_moved(guest, now)),
+            StepAction::Guest(guest) => {
+                guests.entry(&guest.guest.addr).or_default().push(guest);
+            }
             StepAction::PutNetworkInterface { .. }
+            | StepAction::WaitForListeners { .. }
             | StepAction::Drain { .. }
             | StepAction::Record => {}
         }
     }
+    all.extend(
+        guests
+            .iter()
+            .filter_map(|(addr, steps)| guest_moved(addr, steps, now)),
+    );
     // Azure may have answered more than was sent; what was read back then is as good as what was planned.
     let digest = plan.digest();
     for (step, status) in journal
@@ -173,52 +184,49 @@ fn fingerprint_now(id: &ArmId, now: &Observed) -> Result<Fingerprint, String> {
     }
 }
 
-fn guest_moved(step: &GuestStep, now: &Observed) -> Option<Moved> {
-    let target = step.guest.addr.to_string();
-    let what = match now.guests.get(&step.guest.addr) {
+fn guest_moved(addr: &Addr, steps: &[&GuestStep], now: &Observed) -> Option<Moved> {
+    let what = match now.guests.get(addr) {
         Some(Observation::Present(facts)) => match &facts.record {
             RecordFact::Unusable { why } => vec![why.clone()],
-            RecordFact::Absent | RecordFact::Present { .. } => {
-                let ensured = step
-                    .ensure
-                    .iter()
-                    .filter_map(|t| touch_moved(t, facts, false));
-                ensured
-                    .chain(
-                        step.release
-                            .iter()
-                            .filter_map(|t| touch_moved(t, facts, true)),
-                    )
-                    .collect()
-            }
+            RecordFact::Absent | RecordFact::Present { .. } => touches_moved(steps, facts),
         },
         Some(Observation::Absent) => vec!["the virtual machine is gone".to_owned()],
         Some(Observation::Unreadable { why }) => vec![format!("it cannot be read any more: {why}")],
         None => vec!["it was not read".to_owned()],
     };
+    let target = addr.to_string();
     (!what.is_empty()).then_some(Moved { target, what })
 }
 
-/// Whether the entry is neither as before nor as after. What is released may stay open for another reason, so only the
-/// claims count then.
-fn touch_moved(touch: &Touch, facts: &GuestFacts, released: bool) -> Option<String> {
-    if matches!(touch.key.destination(), Some(Where::AfterApply(_))) {
-        return None;
+/// Entries that are as none of the steps leaves them or finds them. What is released may stay open for another reason, so
+/// only the claims count then.
+fn touches_moved(steps: &[&GuestStep], facts: &GuestFacts) -> Vec<String> {
+    let mut touched: BTreeMap<&EntryKey, Vec<(&Touch, bool)>> = BTreeMap::new();
+    for step in steps {
+        let ensured = step.ensure.iter().map(|touch| (touch, false));
+        for (touch, released) in ensured.chain(step.release.iter().map(|touch| (touch, true))) {
+            if !matches!(touch.key.destination(), Some(Where::AfterApply(_))) {
+                touched
+                    .entry(&touch.key)
+                    .or_default()
+                    .push((touch, released));
+            }
+        }
     }
-    let now = facts.state_of(&touch.key);
-    let as_after = if released {
-        now.claims == touch.after.claims
-    } else {
-        now == touch.after
-    };
-    (!as_after && now != touch.before).then(|| {
-        format!(
-            "{}: was {}, is {}",
-            touch.key,
-            words(&touch.before),
-            words(&now)
-        )
-    })
+    let mut moved = Vec::new();
+    for (key, touches) in touched {
+        let now = facts.state_of(key);
+        let is_expected = touches.iter().any(|(touch, released)| {
+            now == touch.before
+                || now == touch.after
+                || (*released && now.claims == touch.after.claims)
+        });
+        if !is_expected && let Some((first, _)) = touches.first() {
+            let (was, is) = (words(&first.before), words(&now));
+            moved.push(format!("{key}: was {was}, is {is}"));
+        }
+    }
+    moved
 }
 
 fn words(state: &EntryState) -> String {

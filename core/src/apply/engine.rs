@@ -3,20 +3,23 @@
 
 use super::check::{Moved, moved, touched};
 use super::fill::{Known, filled};
+use super::perform::{Found, Speaker, Word, perform};
 use super::resume::wait_for_unfinished;
 use super::{
-    Clock, EnactAzure, EnactGuests, Event, GuestOrder, KeepState, ObserveAzure, ObserveGuests,
-    Progress, WorldError, observe,
+    Clock, EnactAzure, EnactGuests, Event, KeepState, ObserveAzure, ObserveGuests, WorldError,
+    observe,
 };
 use crate::model::guest::Claim;
-use crate::plan::{Plan, Step, StepAction, StepId};
+use crate::model::{Addr, ArmId};
+use crate::plan::{Phase, Plan, Step, StepAction, StepId};
 use crate::state::{Journal, State, StateEdit, StepStatus, Writer};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{FutureExt, select_biased};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Everything outside that the engine uses.
 #[derive(Clone, Copy)]
@@ -35,12 +38,30 @@ impl std::fmt::Debug for World<'_> {
     }
 }
 
+/// When a run ends before its last step.
+#[derive(Clone, Copy, Debug)]
+pub struct Halt<'a> {
+    /// Someone asks it to: no step starts any more, and what is in flight has `GRACE` to end.
+    pub asked: &'a AtomicBool,
+    /// After the steps of this phase that wait for no later one.
+    pub after: Option<Phase>,
+}
+
+/// How long a step in flight may go on once someone asked to stop. GitHub's runner sends SIGINT, SIGTERM 7.5 s after it and
+/// kills 2.5 s after that (docs.github.com: workflow cancellation); the state has still to be written and the lock released.
+pub const GRACE: Duration = Duration::from_secs(6);
+
+/// Whether a stop was asked for is a flag that a signal sets, so it is looked at; five times a second is soon enough.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub done: usize,
     pub failed: usize,
     pub skipped: usize,
+    /// Steps that `Halt::after` held back: the plan stays good for them.
+    pub held: usize,
     /// Something moved since the plan was made. If nothing is done, nothing was written.
     pub stale: Vec<Moved>,
     pub interrupted: bool,
@@ -53,10 +74,53 @@ impl Outcome {
     pub fn is_complete(&self) -> bool {
         self.failed == 0
             && self.skipped == 0
+            && self.held == 0
             && self.stale.is_empty()
             && !self.interrupted
             && self.state_lost.is_none()
     }
+}
+
+/// Azure takes 10 writes a second of one principal, each followed by polls; more at once only wait.
+const AZURE_AT_ONCE: usize = 8;
+/// Guests are far apart and each has its own connection.
+const GUESTS_AT_ONCE: usize = 16;
+
+/// What a step keeps busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Azure,
+    Guests,
+    /// Nothing is sent: it may be left at any moment.
+    Waiting,
+}
+
+impl Lane {
+    fn of(action: &StepAction) -> Self {
+        match action {
+            StepAction::PutPublicIp { .. }
+            | StepAction::DeletePublicIp { .. }
+            | StepAction::PutLoadBalancer { .. }
+            | StepAction::DeleteLoadBalancer { .. }
+            | StepAction::PutNetworkInterface { .. } => Self::Azure,
+            StepAction::Guest(_) => Self::Guests,
+            StepAction::WaitForListeners { .. } | StepAction::Drain { .. } | StepAction::Record => {
+                Self::Waiting
+            }
+        }
+    }
+}
+
+/// The steps behind the phase: its own run as far as they wait for no later one.
+fn held(plan: &Plan, after: Option<Phase>) -> BTreeSet<StepId> {
+    let mut held = BTreeSet::new();
+    for step in plan.steps.iter().filter(|_| after.is_some()) {
+        let waits = step.after.iter().any(|edge| held.contains(&edge.step));
+        if waits || after.is_some_and(|phase| step.phase > phase) {
+            held.insert(step.id);
+        }
+    }
+    held
 }
 
 struct Run<'a> {
@@ -68,6 +132,9 @@ struct Run<'a> {
     known: Known,
     claim: Claim,
     ended: Ended,
+    /// Steps that a later phase holds back.
+    held: BTreeSet<StepId>,
+    running: BTreeMap<StepId, Lane>,
     stale: Vec<Moved>,
     state_lost: Option<String>,
 }
@@ -92,20 +159,6 @@ struct Answer {
     result: Result<Found, WorldError>,
 }
 
-/// What the step read back.
-enum Found {
-    LoadBalancer(Box<crate::model::LoadBalancer>),
-    PublicIp(crate::model::PublicIp),
-    Guest(Box<crate::model::guest::GuestFacts>),
-    Nothing,
-}
-
-/// A message of a step under way.
-enum Word {
-    Operation(StepId, String),
-    Note(StepId, String),
-}
-
 /// Applies the plan. `state` is the newest one, read under the lock that `world.store` stands for.
 pub async fn run(
     plan: &Plan,
@@ -113,7 +166,7 @@ pub async fn run(
     writer: Writer,
     world: &World<'_>,
     events: &(dyn Fn(Event) + Send + Sync),
-    stop: &AtomicBool,
+    halt: Halt<'_>,
 ) -> Outcome {
     let began = world.clock.monotonic();
     let since = |began: std::time::Duration| {
@@ -130,6 +183,8 @@ pub async fn run(
             lineage: plan.lineage.clone(),
         },
         ended: Ended::default(),
+        held: held(plan, halt.after),
+        running: BTreeMap::new(),
         stale: state_moved(plan, &state),
         state_lost: None,
         state,
@@ -148,11 +203,11 @@ pub async fn run(
             milliseconds: since(began),
         });
         run.open_journal().await;
-        run.steps(stop).await;
+        run.steps(halt.asked).await;
         run.close_journal().await;
     }
-    let interrupted =
-        stop.load(Ordering::SeqCst) && run.plan.steps.iter().any(|s| !run.ended.has(s.id));
+    let left = |s: &Step| !run.ended.has(s.id) && !run.held.contains(&s.id);
+    let interrupted = halt.asked.load(Ordering::SeqCst) && run.plan.steps.iter().any(left);
     (events)(Event::Finished {
         done: run.ended.done.len(),
         failed: run.ended.failed.len(),
@@ -163,6 +218,7 @@ pub async fn run(
         done: run.ended.done.len(),
         failed: run.ended.failed.len(),
         skipped: run.ended.skipped.len(),
+        held: run.held.iter().filter(|id| !run.ended.has(**id)).count(),
         stale: run.stale,
         interrupted,
         state_lost: run.state_lost,
@@ -256,15 +312,24 @@ impl<'a> Run<'a> {
     async fn steps(&mut self, stop: &AtomicBool) {
         let (say, mut words) = unbounded();
         let mut running: FuturesUnordered<LocalBoxFuture<'a, Answer>> = FuturesUnordered::new();
-        let mut started: BTreeSet<StepId> = self.ended.done.clone();
+        let mut asked_at: Option<Duration> = None;
         loop {
-            let halted = stop.load(Ordering::SeqCst) || self.state_lost.is_some();
+            let now = self.world.clock.monotonic();
+            if stop.load(Ordering::SeqCst) {
+                let asked_at = *asked_at.get_or_insert(now);
+                let is_late = now.saturating_sub(asked_at) >= GRACE;
+                if is_late || self.running.values().all(|lane| *lane == Lane::Waiting) {
+                    // What is still in flight stays so in the journal: the next run asks how it went.
+                    break;
+                }
+            }
+            let halted = asked_at.is_some() || self.state_lost.is_some();
             if !halted {
-                self.start_ready(&mut started, &mut running, &say).await;
+                self.start_ready(&mut running, &say).await;
             }
             if running.is_empty() {
                 if !halted {
-                    self.fail_the_rest();
+                    self.give_up_the_rest();
                 }
                 break;
             }
@@ -272,17 +337,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Starts every step whose predecessors are done, after it is in the journal; skips those that cannot come any more.
+    /// Starts every step whose predecessors are done and for which there is room, after it is in the journal; skips those that
+    /// cannot come any more.
     async fn start_ready(
         &mut self,
-        started: &mut BTreeSet<StepId>,
         running: &mut FuturesUnordered<LocalBoxFuture<'a, Answer>>,
         say: &UnboundedSender<Word>,
     ) {
         let plan = self.plan;
         let mut ready: Vec<(&'a Step, StepAction, Vec<StateEdit>)> = Vec::new();
         for step in &plan.steps {
-            if started.contains(&step.id) || self.ended.has(step.id) {
+            if self.running.contains_key(&step.id)
+                || self.ended.has(step.id)
+                || self.held.contains(&step.id)
+            {
                 continue;
             }
             let lost =
@@ -298,8 +366,14 @@ impl<'a> Run<'a> {
             if !step.after.iter().all(|e| self.ended.done.contains(&e.step)) {
                 continue;
             }
-            match filled(step, &self.known) {
-                Ok((action, record)) => ready.push((step, action, record)),
+            if !self.has_room(step) {
+                continue;
+            }
+            match filled(step, &self.known, &self.claim) {
+                Ok((action, record)) => {
+                    self.running.insert(step.id, Lane::of(&action));
+                    ready.push((step, action, record));
+                }
                 Err(because) => self.fail(step, &because, false),
             }
         }
@@ -318,7 +392,6 @@ impl<'a> Run<'a> {
             return;
         }
         for (step, action, _) in ready {
-            started.insert(step.id);
             (self.events)(Event::Started {
                 step: step.id,
                 addr: step.addr.clone(),
@@ -328,20 +401,89 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Nothing runs and nothing can start: what is left waits in a circle.
-    fn fail_the_rest(&mut self) {
+    /// Whether one more step of its kind may run beside those that do.
+    fn has_room(&self, step: &Step) -> bool {
+        let lane = Lane::of(&step.action);
+        let rollout = &self.plan.rollout;
+        let most = match lane {
+            Lane::Azure => AZURE_AT_ONCE,
+            Lane::Guests => rollout
+                .max_parallel
+                .and_then(|most| usize::try_from(most).ok())
+                .unwrap_or(GUESTS_AT_ONCE),
+            Lane::Waiting => return true,
+        };
+        let beside = self.running.values().filter(|other| **other == lane);
+        if beside.count() >= most {
+            return false;
+        }
+        lane != Lane::Guests || self.crowded(step).is_none()
+    }
+
+    /// The pool, if there is one, of which as many members are in work or have failed as `max_unavailable` allows.
+    fn crowded(&self, step: &Step) -> Option<&'a ArmId> {
+        let rollout = &self.plan.rollout;
+        let most = usize::try_from(rollout.max_unavailable?).ok()?;
+        let is_guest = |id: &StepId| {
+            let step = self.plan.step(*id)?;
+            matches!(step.action, StepAction::Guest(_)).then_some(&step.addr)
+        };
+        let busy: BTreeSet<&Addr> = self
+            .running
+            .keys()
+            .chain(&self.ended.failed)
+            .filter_map(is_guest)
+            .filter(|addr| **addr != step.addr)
+            .collect();
+        let pools = rollout.pools.get(&step.addr).into_iter().flatten();
+        pools.into_iter().find(|pool| {
+            let members = busy
+                .iter()
+                .filter(|addr| rollout.pools.get(**addr).is_some_and(|p| p.contains(*pool)));
+            members.count() >= most
+        })
+    }
+
+    /// Nothing runs and nothing can start. Members of a pool that has too many failed ones wait for a person; anything else
+    /// waits in a circle.
+    fn give_up_the_rest(&mut self) {
         let plan = self.plan;
-        for step in plan
-            .steps
-            .iter()
-            .filter(|s| !self.ended.has(s.id))
-            .collect::<Vec<_>>()
-        {
-            self.fail(
-                step,
-                "its steps wait for each other in a circle. This is a bug in plimsoll.",
-                false,
-            );
+        let is_left =
+            |run: &Self, step: &Step| !run.ended.has(step.id) && !run.held.contains(&step.id);
+        for step in &plan.steps {
+            let is_ready = step.after.iter().all(|e| self.ended.done.contains(&e.step));
+            if is_left(self, step)
+                && is_ready
+                && let Some(pool) = self.crowded(step)
+            {
+                let name = pool.name();
+                let because = format!(
+                    "as many members of pool {name:?} as max_unavailable allows have failed"
+                );
+                self.skip(step, because);
+            }
+        }
+        loop {
+            let lost = plan.steps.iter().find_map(|step| {
+                let lost =
+                    |id: &StepId| self.ended.failed.contains(id) || self.ended.skipped.contains(id);
+                let edge = step.after.iter().find(|e| lost(&e.step))?;
+                is_left(self, step).then_some((step, edge))
+            });
+            let Some((step, edge)) = lost else {
+                break;
+            };
+            let because = match plan.step(edge.step) {
+                Some(earlier) => format!("{} was not done ({})", earlier.addr, edge.why),
+                None => edge.why.clone(),
+            };
+            self.skip(step, because);
+        }
+        for step in &plan.steps {
+            if is_left(self, step) {
+                let why = "its steps wait for each other in a circle. This is a bug in plimsoll.";
+                self.fail(step, why, false);
+            }
         }
     }
 
@@ -387,13 +529,16 @@ impl<'a> Run<'a> {
         words: &mut UnboundedReceiver<Word>,
     ) {
         let mut worth_saving = false;
+        let mut look = self.world.clock.sleep(LOOK).fuse();
         select_biased! {
             answer = running.select_next_some() => {
                 self.take(answer);
                 worth_saving = true;
             }
             word = words.select_next_some() => worth_saving |= self.hear(word),
+            () = look => {}
         }
+        drop(look);
         while let Some(Some(answer)) = running.next().now_or_never() {
             self.take(answer);
             worth_saving = true;
@@ -437,6 +582,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, answer: Answer) {
+        self.running.remove(&answer.step);
         let Some(step) = self.plan.step(answer.step) else {
             return;
         };
@@ -520,97 +666,5 @@ impl<'a> Run<'a> {
             }
         }
         .boxed_local()
-    }
-}
-
-async fn perform(
-    world: &World<'_>,
-    action: &StepAction,
-    facts: Option<&crate::model::guest::GuestFacts>,
-    claim: &Claim,
-    run: u64,
-    progress: &Speaker,
-) -> Result<Found, WorldError> {
-    let azure = world.write_azure;
-    match action {
-        StepAction::PutLoadBalancer {
-            before,
-            after,
-            resource,
-        } => {
-            let found = azure
-                .put_load_balancer(resource, before, after, progress)
-                .await?;
-            Ok(Found::LoadBalancer(Box::new(found)))
-        }
-        StepAction::PutPublicIp {
-            before,
-            after,
-            resource,
-        } => azure
-            .put_public_ip(resource, before, after, progress)
-            .await
-            .map(Found::PublicIp),
-        StepAction::DeleteLoadBalancer { id, before } => azure
-            .delete_load_balancer(id, before, progress)
-            .await
-            .map(|()| Found::Nothing),
-        StepAction::DeletePublicIp { id, before } => azure
-            .delete_public_ip(id, before, progress)
-            .await
-            .map(|()| Found::Nothing),
-        StepAction::PutNetworkInterface { id, edits } => azure
-            .put_network_interface(id, edits, progress)
-            .await
-            .map(|_| Found::Nothing),
-        StepAction::Guest(step) => {
-            if step.ensure.is_empty() && step.release.is_empty() {
-                return Ok(Found::Nothing);
-            }
-            let Some(facts) = facts else {
-                let message = format!(
-                    "{} was never read. This is a bug in plimsoll.",
-                    step.guest.addr
-                );
-                return Err(WorldError::Refused { message });
-            };
-            let order = GuestOrder {
-                step,
-                facts,
-                claim,
-                run,
-            };
-            let facts = world.write_guests.enact(&order).await?;
-            Ok(Found::Guest(Box::new(facts)))
-        }
-        StepAction::Drain { seconds } => {
-            world
-                .clock
-                .sleep(std::time::Duration::from_secs(*seconds))
-                .await;
-            Ok(Found::Nothing)
-        }
-        StepAction::Record => Ok(Found::Nothing),
-    }
-}
-
-/// Carries a step's words to the engine, which alone writes the journal.
-struct Speaker {
-    id: StepId,
-    say: UnboundedSender<Word>,
-}
-
-impl Progress for Speaker {
-    fn operation(&self, url: &str) {
-        // The engine is gone only when the run has ended: nobody is left to tell.
-        let _ = self
-            .say
-            .unbounded_send(Word::Operation(self.id, url.to_owned()));
-    }
-
-    fn note(&self, text: &str) {
-        let _ = self
-            .say
-            .unbounded_send(Word::Note(self.id, text.to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! Fills in what the plan announced as known after apply: addresses that Azure gave in the meantime.
 
-use crate::model::guest::{EntryKey, GuestFacts, Touch};
+use crate::model::guest::{Claim, EntryKey, GuestFacts, Touch};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, PublicIp, Where};
 use crate::plan::{GuestStep, Step, StepAction};
@@ -62,22 +62,37 @@ impl Known {
     fn resolve(&self, key: &EntryKey) -> Result<EntryKey, String> {
         match key.destination() {
             None | Some(Where::Known(_)) => Ok(key.clone()),
-            Some(Where::AfterApply(id)) => match self.addresses.get(id) {
-                Some(address) => Ok(key.resolved(*address)),
-                None => Err(format!(
-                    "Azure has not told the address of {} yet",
-                    id.name()
-                )),
-            },
+            Some(Where::AfterApply(id)) => self.address(id).map(|address| key.resolved(address)),
         }
+    }
+
+    fn address(&self, id: &ArmId) -> Result<IpAddr, String> {
+        let found = self.addresses.get(id).copied();
+        found.ok_or_else(|| format!("Azure has not told the address of {} yet", id.name()))
     }
 }
 
 /// The step's action and its records with every address filled in. What turns out to be there already by someone else's
 /// doing is left out of both: it satisfies the need and is not ours.
-pub fn filled(step: &Step, known: &Known) -> Result<(StepAction, Vec<StateEdit>), String> {
-    let StepAction::Guest(guest) = &step.action else {
-        return Ok((step.action.clone(), step.record.clone()));
+pub fn filled(
+    step: &Step,
+    known: &Known,
+    claim: &Claim,
+) -> Result<(StepAction, Vec<StateEdit>), String> {
+    let guest = match &step.action {
+        StepAction::Guest(guest) => guest,
+        StepAction::WaitForListeners { seconds, services } => {
+            let mut services = services.clone();
+            for service in &mut services {
+                if let Where::AfterApply(id) = &service.destination {
+                    service.destination = Where::Known(known.address(id)?);
+                }
+            }
+            let seconds = *seconds;
+            let action = StepAction::WaitForListeners { seconds, services };
+            return Ok((action, step.record.clone()));
+        }
+        other => return Ok((other.clone(), step.record.clone())),
     };
     let facts = known.facts(&guest.guest.addr);
     let mut ensure = Vec::with_capacity(guest.ensure.len());
@@ -94,7 +109,12 @@ pub fn filled(step: &Step, known: &Known) -> Result<(StepAction, Vec<StateEdit>)
             continue;
         }
         let mut after = touch.after.clone();
-        after.claims.extend(before.claims.iter().cloned());
+        // What this deployment claimed under a lost state is taken over, not kept beside.
+        let others = before
+            .claims
+            .iter()
+            .filter(|c| c.deployment != claim.deployment);
+        after.claims.extend(others.cloned());
         ensure.push(Touch { key, before, after });
     }
     let record = step

@@ -5,11 +5,12 @@ mod engine;
 mod event;
 mod fill;
 mod observe;
+mod perform;
 mod resume;
 mod traits;
 
 pub use check::Moved;
-pub use engine::{Outcome, World, run};
+pub use engine::{GRACE, Halt, Outcome, World, run};
 pub use event::Event;
 pub use observe::{observe, observe_again};
 pub use traits::*;

@@ -2,7 +2,7 @@
 //! between two reads. So what looks wrong is read once more before anybody is told.
 
 use super::codes::{CLUSTER_ADDRESS, CLUSTER_PROBE};
-use super::drift::new;
+use super::drift::of;
 use super::{Drift, DriftKind, Finding, Plan};
 use crate::config::Desired;
 use crate::model::{Addr, Severity};
@@ -24,7 +24,8 @@ pub(super) fn drift(prior: Option<&State>, findings: &[Finding]) -> Vec<Drift> {
         .filter_map(|finding| {
             let addr = finding.addr.as_ref().filter(|addr| applied(addr))?;
             let what = finding.what.clone();
-            let mut drift = new(addr, Severity::Error, DriftKind::Cluster, what);
+            let about = what.to_string();
+            let mut drift = of(addr, &about, Severity::Error, DriftKind::Cluster, what);
             drift.impact = finding.notes.iter().map(ToString::to_string).collect();
             drift.cause = format!(
                 "the cluster moves this address, plimsoll never does ({})",

@@ -24,6 +24,22 @@ pub struct Compared<'a> {
     pub guests: &'a [GuestPlan],
 }
 
+/// Attributes of rules and frontends that decide where packets go.
+const STEERING: &[&str] = &[
+    "frontend",
+    "backend_pools",
+    "backend_pool",
+    "probe",
+    "protocol",
+    "frontend_port",
+    "backend_port",
+    "floating_ip",
+    "public_ip",
+    "private_ip_address",
+    "port",
+    "request_path",
+];
+
 const SINCE: &str = "since the last apply: someone or something changed it";
 
 pub fn drift(compared: &Compared<'_>) -> Vec<Drift> {
@@ -35,14 +51,16 @@ pub fn drift(compared: &Compared<'_>) -> Vec<Drift> {
     all
 }
 
-pub(super) fn new(
+/// `about` is what it is about, without the values of the day: the id stays the same while they change.
+pub(super) fn of(
     addr: &Addr,
+    about: &str,
     severity: Severity,
     kind: DriftKind,
     what: impl Into<Arc<str>>,
 ) -> Drift {
     let what = what.into();
-    let id = digest_of_two(&addr.to_string(), &what);
+    let id = digest_of_two(&addr.to_string(), about);
     Drift {
         id: id.as_str().get(..12).unwrap_or_default().to_owned(),
         addr: addr.clone(),
@@ -54,6 +72,85 @@ pub(super) fn new(
     }
 }
 
+/// What the configuration asks for and was never applied: nobody moved anything.
+pub fn not_yet_applied(compared: &Compared<'_>) -> Vec<Drift> {
+    let Some(prior) = compared.prior else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    let mut push = |addr: &Addr, about: String, what: String| {
+        let kind = DriftKind::NotYetApplied;
+        let mut pending = of(addr, &about, Severity::Advice, kind, what);
+        pending.cause = Cow::Borrowed("the configuration says so since the last apply");
+        all.push(pending);
+    };
+    for plan in compared.load_balancers {
+        let known = match prior.resources.get(&plan.addr) {
+            Some(Recorded::LoadBalancer { items, .. }) => Some(items),
+            Some(Recorded::PublicIp { .. } | Recorded::Guest { .. }) | None => None,
+        };
+        for item in &plan.change.items {
+            let names = known.and_then(|items| items.get(&item.kind));
+            let recorded = names.and_then(|names| {
+                let mut names = names.iter();
+                names.find(|(name, _)| name.eq_ignore_ascii_case(&item.name))
+            });
+            let title = format!("{} {:?}", item.kind.word(), item.name);
+            match (item.action, recorded) {
+                (Action::Create, None) => {
+                    let what = format!("{title} is declared and not there yet");
+                    push(&plan.addr, title, what);
+                }
+                (Action::Delete, Some(_)) => {
+                    let what = format!("{title} left the configuration and is still there");
+                    push(&plan.addr, title, what);
+                }
+                (Action::Update, Some((_, attributes))) => {
+                    // Azure has what was applied: it is the configuration that moved on.
+                    for field in &item.fields {
+                        if field.before.as_ref() == attributes.get(&field.name) {
+                            let about = format!("{title} {}", field.name);
+                            let what = format!("{title}: {} is to change", field.name);
+                            push(&plan.addr, about, what);
+                        }
+                    }
+                }
+                (_, _) => {}
+            }
+        }
+    }
+    for plan in compared.guests {
+        let known = match prior.resources.get(&plan.addr) {
+            Some(Recorded::Guest { entries, .. }) => entries.clone(),
+            Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => {
+                BTreeSet::new()
+            }
+        };
+        for change in &plan.change.entries {
+            let words = format!(
+                "{}{}",
+                title::entry(&change.key),
+                destination_words(&change.key)
+            );
+            let recorded = known.contains(&change.key);
+            if change.action == Action::Create && !recorded {
+                push(
+                    &plan.addr,
+                    change.key.to_string(),
+                    format!("{words} is needed and not there yet"),
+                );
+            } else if change.action == Action::Delete && recorded {
+                push(
+                    &plan.addr,
+                    change.key.to_string(),
+                    format!("{words} is no longer needed"),
+                );
+            }
+        }
+    }
+    all
+}
+
 fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
     let mut all = Vec::new();
     let guests: HashMap<&Addr, &GuestPlan> = compared.guests.iter().map(|g| (&g.addr, g)).collect();
@@ -61,11 +158,13 @@ fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
         match recorded {
             Recorded::PublicIp { id, .. } => {
                 if compared.observed.public_ips.get(id) == Some(&Observation::Absent) {
-                    all.push(new(
+                    let what = "it no longer exists".to_owned();
+                    all.push(of(
                         addr,
+                        "exists",
                         Severity::Error,
                         DriftKind::Changed,
-                        "it no longer exists".to_owned(),
+                        what,
                     ));
                 }
             }
@@ -75,8 +174,9 @@ fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
                         all.extend(load_balancer(addr, items, observed));
                     }
                     Some(Observation::Absent) => {
-                        let mut gone = new(
+                        let mut gone = of(
                             addr,
+                            "exists",
                             Severity::Error,
                             DriftKind::Changed,
                             "it no longer exists".to_owned(),
@@ -120,8 +220,9 @@ fn load_balancer(addr: &Addr, items: &RecordedItems, observed: &LoadBalancer) ->
             let title = format!("{} {name:?}", kind.word());
             match observed.item(*kind, name) {
                 None => {
-                    let mut missing = new(
+                    let mut missing = of(
                         addr,
+                        &title,
                         Severity::Error,
                         DriftKind::Changed,
                         format!("{title} is missing"),
@@ -142,7 +243,16 @@ fn load_balancer(addr: &Addr, items: &RecordedItems, observed: &LoadBalancer) ->
                             text(&field.after),
                             text(&field.before)
                         );
-                        all.push(new(addr, Severity::Warning, DriftKind::Changed, what));
+                        let about = format!("{title} {}", field.name);
+                        let mut changed =
+                            of(addr, &about, Severity::Warning, DriftKind::Changed, what);
+                        if STEERING.contains(&field.name.as_str()) {
+                            changed.severity = Severity::Error;
+                            changed.impact.push(format!(
+                                "packets that {title} steers go another way than was applied"
+                            ));
+                        }
+                        all.push(changed);
                     }
                 }
             }
@@ -165,7 +275,8 @@ fn memberships(addr: &Addr, interfaces: &[RecordedInterface], observed: &Observe
             .collect();
         for pool in interface.backend_pools.iter().filter(|p| !now.contains(p)) {
             let what = format!("{} is no longer in pool {:?}", nic.id.name(), pool.name());
-            let mut left = new(addr, Severity::Error, DriftKind::Changed, what);
+            let about = format!("{} {}", interface.id, pool);
+            let mut left = of(addr, &about, Severity::Error, DriftKind::Changed, what);
             left.impact.push(format!(
                 "Azure sends {} nothing for the rules of that pool",
                 addr.name()
@@ -200,8 +311,9 @@ fn entry(
             "{words}{} would not survive a reboot",
             destination_words(key)
         );
-        return Some(new(
+        return Some(of(
             addr,
+            &format!("{key} after a reboot"),
             Severity::Warning,
             DriftKind::WouldNotSurviveReboot,
             what,
@@ -212,10 +324,19 @@ fn entry(
         EntryKey::WeakHost(_) => format!("{words} is off"),
         EntryKey::Firewall(_) => format!("{words}{} is closed", destination_words(key)),
     };
-    let mut missing = new(addr, Severity::Error, DriftKind::Changed, what);
+    let about = key.to_string();
+    let mut missing = of(addr, &about, Severity::Error, DriftKind::Changed, what);
     missing.cause = Cow::Borrowed("since the last apply: someone or something removed it");
     if let Some(plan) = plan {
         missing.impact = impact(addr, key, facts, plan);
+        if missing.impact.is_empty() {
+            // No rule sends anything there: it is not as applied, and nobody notices.
+            missing.severity = Severity::Warning;
+        }
+    }
+    if survives {
+        let back = "it is kept over a reboot: the next one puts it back";
+        missing.impact.push(back.to_owned());
     }
     Some(missing)
 }
@@ -324,7 +445,8 @@ fn bracketed(address: std::net::IpAddr) -> String {
 fn never_recorded(compared: &Compared<'_>) -> Vec<Drift> {
     let mut all = Vec::new();
     let mut push = |addr: &Addr, what: Arc<str>| {
-        let mut drift = new(addr, Severity::Warning, DriftKind::NeverRecorded, what);
+        let kind = DriftKind::NeverRecorded;
+        let mut drift = of(addr, &what, Severity::Warning, kind, Arc::clone(&what));
         drift.cause = Cow::Borrowed(
             "never recorded: there is no state, so this is compared with the configuration",
         );

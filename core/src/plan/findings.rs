@@ -9,7 +9,7 @@ use super::Finding;
 use super::codes;
 use super::guest::GuestPlan;
 use super::needs::Service;
-use crate::config::checks::Accepted;
+use crate::config::checks::{Accepted, may_be_meant};
 use crate::config::{Desired, GuestMode};
 use crate::model::guest::{EntryKey, Firewall, FirewallKind, GuestFacts, Opening, Packet, Verdict};
 use crate::model::observed::{Observation, Observed};
@@ -47,6 +47,7 @@ pub fn findings(
                     .map_or(0, |g| g.interfaces.len()),
             };
             all.extend(silent_services(&seen, &mut said));
+            all.extend(silent_switches(guest, facts));
             all.extend(silent_probes(&seen));
             all.extend(wrong_prefixes(&seen));
             all.extend(not_persistent(guest, facts));
@@ -76,7 +77,8 @@ pub fn findings(
             .map(Addr::to_string)
             .unwrap_or_default();
         // What a guest or Azure refuses is refused, accepted or not.
-        finding.severity == crate::model::Severity::Error
+        let refused = finding.severity == crate::model::Severity::Error;
+        (refused && !may_be_meant(&finding.code))
             || !accepted.iter().any(|a| a.covers(&finding.code, &address))
     });
     all
@@ -165,6 +167,46 @@ impl Said {
             });
         words.clone()
     }
+}
+
+/// What a guest serves now and would not serve after the switch: the packets arrive where nothing listens.
+fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
+    let answers = |s: &Service| facts.answers(s.protocol, &s.destination, s.port);
+    let same_flow = |a: &Service, b: &Service| {
+        a.load_balancer == b.load_balancer
+            && a.protocol == b.protocol
+            && a.frontend == b.frontend
+            && a.frontend_port == b.frontend_port
+            && (a.frontend_port.is_some() || a.rule == b.rule)
+    };
+    let mut all = Vec::new();
+    for after in guest
+        .silent
+        .iter()
+        .filter(|s| s.mode == GuestMode::Loopback || (s.mode == GuestMode::Cluster && !s.floating))
+    {
+        let mut served = guest.serving.iter().filter(|now| same_flow(now, after));
+        let Some(now) = served.find(|now| answers(now)) else {
+            continue;
+        };
+        let words = |s: &Service| match s.destination {
+            Where::Known(address) => place(address, s.port, s.protocol),
+            Where::AfterApply(_) => s.destination.to_string(),
+        };
+        let (from, to) = (words(now), words(after));
+        all.push(
+            finding(
+                &guest.addr,
+                &codes::SILENT_SWITCH,
+                format!(
+                    "rule {:?} would move from {from} to {to}, where nothing listens",
+                    after.rule
+                ),
+            )
+            .note("clients that it serves now would be refused"),
+        );
+    }
+    all
 }
 
 fn silent_probes(seen: &Seen<'_>) -> Vec<Finding> {

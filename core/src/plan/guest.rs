@@ -3,7 +3,7 @@
 use super::addresses::PublicAddresses;
 use super::fold::Fold;
 use super::load_balancer::LoadBalancerPlan;
-use super::needs::{Common, Entries, Member, Needs, Owner, Reach, Select, needs};
+use super::needs::{Common, Entries, Member, Needs, Owner, Reach, Select, Service, needs};
 use super::past::let_go;
 use super::stages::Moves;
 use super::{Action, Change, EntryChange, MembershipChange, MembershipEdit};
@@ -49,6 +49,12 @@ pub struct GuestPlan {
     pub unreadable: Option<String>,
     /// Azure says that the virtual machine is gone.
     pub gone: bool,
+    /// A person said that it may be unready: it holds nothing up.
+    pub accepted_unready: bool,
+    /// What the rules of load balancers that are written make it serve now.
+    pub serving: Vec<Service>,
+    /// Services that no application of it answers for.
+    pub silent: Vec<Service>,
     pub blocked: Vec<String>,
 }
 
@@ -74,6 +80,7 @@ pub struct Surroundings<'a> {
     /// Lineages of this deployment whose claims are taken over.
     pub predecessors: &'a BTreeSet<String>,
     pub fold: Fold,
+    pub accept_unready: &'a BTreeSet<Addr>,
 }
 
 /// Lineages of this deployment that guests know and that no state of ours has: taken over when there is no state.
@@ -186,6 +193,9 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
         relies_on: Vec::new(),
         unreadable: None,
         gone: false,
+        accepted_unready: false,
+        serving: Vec::new(),
+        silent: Vec::new(),
         blocked: membership.blocked,
     };
     plan.load_balancers = plan.pools.iter().filter_map(ArmId::parent).collect();
@@ -215,10 +225,24 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
                 after: &membership.after,
             };
             inside(&mut plan, facts, &recorded_entries, members, around);
+            let unheard = |s: &&Service| !facts.answers(s.protocol, &s.destination, s.port);
+            let services = plan.needs.services.iter();
+            plan.silent = services.filter(unheard).cloned().collect();
+            if !plan.silent.is_empty() {
+                plan.serving = around.rules.written(&membership.observed).services;
+            }
         }
         Some(Observation::Absent) => plan.gone = true,
         Some(Observation::Unreadable { why }) => plan.unreadable = Some(why.clone()),
         None => plan.unreadable = Some("it was not read".to_owned()),
+    }
+    plan.accepted_unready = around.accept_unready.contains(addr);
+    if plan.accepted_unready && plan.unreadable.is_some() && !plan.joins.is_empty() {
+        // Accepted is that others go on without it, not that it loses what Azure would send it.
+        plan.joins.clear();
+        plan.change.memberships = membership_changes(&plan);
+        let note = "it joins no pool until it can be read";
+        plan.change.notes.push(note.to_owned());
     }
     plan.change.action = action(&plan, recorded.is_some());
     plan
@@ -252,6 +276,9 @@ fn forgotten(addr: &Addr, reference: &GuestRef, note: String) -> GuestPlan {
         relies_on: Vec::new(),
         unreadable: None,
         gone: false,
+        accepted_unready: false,
+        serving: Vec::new(),
+        silent: Vec::new(),
         blocked: Vec::new(),
     }
 }
@@ -370,6 +397,12 @@ impl Rules {
             common_now: Common::default(),
             common_passing: Common::default(),
         }
+    }
+
+    /// What the load balancers that are written send a member now.
+    fn written(&self, members: &[Member]) -> Needs {
+        let all = &[Select::Declared, Select::Others];
+        needs(&self.passing, members, all, &self.common_passing)
     }
 
     /// What our rules use that are members' before the main write of their load balancer, and after it.

@@ -9,7 +9,7 @@ use crate::model::observed::Observation;
 use crate::model::schema::{LOAD_BALANCER, OnChange, Shape};
 use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer, Rule, Where};
 use crate::state::{Recorded, State, StateEdit};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What happens to one load balancer.
 #[derive(Debug)]
@@ -21,7 +21,10 @@ pub struct LoadBalancerPlan {
     pub after: Option<LoadBalancer>,
     pub change: Change,
     pub record: Vec<StateEdit>,
+    /// How long connections may go on: what the configuration says, and what it said of rules that go.
     pub drain_seconds: u64,
+    /// For how long apply waits for listeners, in seconds, by the folded name of the rule.
+    pub waits: BTreeMap<String, u64>,
     pub blocked: Vec<String>,
     /// It could be read.
     pub readable: bool,
@@ -47,27 +50,54 @@ pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
 
 /// How guests see a frontend, recorded beside Azure's own attributes: no body says it. Not there is `loopback`.
 const GUEST_MODE: &str = "guest_mode";
+/// How long connections may go on once the rule is gone, in seconds, recorded beside Azure's own attributes. Not there is 0.
+const DRAIN: &str = "drain_seconds";
 
-/// What the state records of an item.
+/// What the state records of an item: once it left the configuration, only this says how it was meant.
 fn as_recorded(desired: &DesiredItem, whole: &Item) -> Attributes {
     let mut attributes = whole.attributes.clone();
     let mode = match desired.guest.mode {
-        GuestMode::Cluster => "cluster",
-        GuestMode::None => "none",
-        GuestMode::Loopback => return attributes,
+        GuestMode::Cluster => Some("cluster"),
+        GuestMode::None => Some("none"),
+        GuestMode::Loopback => None,
     };
-    attributes.insert(GUEST_MODE.to_owned(), Attr::Text(mode.to_owned()));
+    attributes.extend(mode.map(|mode| (GUEST_MODE.to_owned(), Attr::Text(mode.to_owned()))));
+    attributes.extend(drain(desired.guest.drain_seconds));
     attributes
+}
+
+fn drain(seconds: u64) -> Option<(String, Attr)> {
+    let seconds = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
+    Some((DRAIN.to_owned(), Attr::Int(seconds)))
+}
+
+fn drain_of(attributes: &Attributes) -> u64 {
+    let seconds = attributes.get(DRAIN).and_then(Attr::as_int);
+    seconds
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .unwrap_or(0)
+}
+
+/// What the state knows beside Azure's own attributes is still as the configuration says.
+fn is_meant_as_recorded(known: &Attributes, desired: &DesiredItem, whole: &Item) -> bool {
+    let meant = as_recorded(desired, whole);
+    [GUEST_MODE, DRAIN]
+        .iter()
+        .all(|name| known.get(*name) == meant.get(*name))
 }
 
 fn past(prior: Option<&State>, addr: &Addr) -> Past {
     let mut past = Past::default();
-    let Some(Recorded::LoadBalancer { items, .. }) = prior.and_then(|p| p.resources.get(addr))
+    let Some(Recorded::LoadBalancer {
+        items, attributes, ..
+    }) = prior.and_then(|p| p.resources.get(addr))
     else {
         return past;
     };
+    past.drain_seconds = drain_of(attributes);
     for (kind, names) in items {
         for (name, attributes) in names {
+            past.drain_seconds = past.drain_seconds.max(drain_of(attributes));
             let mode = match attributes.get(GUEST_MODE).and_then(Attr::as_text) {
                 Some("cluster") => Some(GuestMode::Cluster),
                 Some(_) => Some(GuestMode::None),
@@ -79,6 +109,40 @@ fn past(prior: Option<&State>, addr: &Addr) -> Past {
         }
     }
     past
+}
+
+/// What is declared and not recorded is adopted: ours as it is now, where it is known how guests see its frontend.
+fn adopted(
+    past: &mut Past,
+    desired: &DesiredLoadBalancer,
+    observed: Option<&LoadBalancer>,
+    owned: &Owned,
+) {
+    for item in &desired.items {
+        let name = item.name.to_ascii_lowercase();
+        if owned.contains(&(item.kind, name.clone())) {
+            continue;
+        }
+        match (item.kind, item.guest.mode) {
+            (ItemKind::Frontend, mode @ (GuestMode::Cluster | GuestMode::None)) => {
+                past.modes.insert(name, mode);
+            }
+            (ItemKind::Rule | ItemKind::InboundNatRule, _) => {
+                let found = observed.and_then(|lb| lb.item(item.kind, &item.name));
+                let frontend = found.and_then(|found| Rule { item: found }.frontend());
+                let is_known = |id: ArmId| {
+                    let kind = ItemKind::Frontend;
+                    desired.item(kind, id.name()).is_some()
+                        || owned.contains(&(kind, id.name().to_ascii_lowercase()))
+                };
+                if frontend.is_some_and(is_known) {
+                    past.rules.insert((item.kind, name));
+                }
+            }
+            (ItemKind::Frontend, GuestMode::Loopback)
+            | (ItemKind::BackendPool | ItemKind::Probe | ItemKind::OutboundRule, _) => {}
+        }
+    }
 }
 
 /// What the state says an item was when it was last applied.
@@ -150,7 +214,12 @@ pub fn declared(
     let mut record = vec![StateEdit::LoadBalancer {
         addr: addr.clone(),
         id: desired.id.clone(),
-        attributes: desired.attributes.clone(),
+        attributes: desired
+            .attributes
+            .clone()
+            .into_iter()
+            .chain(drain(desired.drain_seconds))
+            .collect(),
     }];
     for item in observed.into_iter().flat_map(all_items) {
         let (kind, item) = item;
@@ -229,8 +298,7 @@ pub fn declared(
                     // without this the difference would be drift that nothing heals.
                     Some(known)
                         if !diff(item.kind.attributes(), known, &before.attributes).is_empty()
-                            || known.get(GUEST_MODE)
-                                != as_recorded(item, &whole).get(GUEST_MODE) =>
+                            || !is_meant_as_recorded(known, item, &whole) =>
                     {
                         Action::Adopt
                     }
@@ -274,6 +342,7 @@ pub fn declared(
     {
         blocked.push(other_id(addr, id, &desired.id));
     }
+    blocked.extend(replacing_items(addr, &change));
     blocked.extend(dangling(addr, &after, &change));
     let touched = change.items.iter().any(|i| {
         !matches!(i.action, Action::NoOp | Action::Adopt | Action::Forget) || !i.fields.is_empty()
@@ -295,6 +364,8 @@ pub fn declared(
     if observed.is_some() {
         change.fields = fields;
     }
+    let mut past = past(prior, addr);
+    adopted(&mut past, desired, observed, &owned);
     LoadBalancerPlan {
         addr: addr.clone(),
         id: desired.id.clone(),
@@ -302,10 +373,19 @@ pub fn declared(
         after: Some(after),
         change,
         record,
-        drain_seconds: desired.drain_seconds,
+        drain_seconds: desired.drain_seconds.max(past.drain_seconds),
+        waits: desired
+            .items
+            .iter()
+            .filter(|item| item.guest.wait_for_listener_seconds > 0)
+            .map(|item| {
+                let seconds = item.guest.wait_for_listener_seconds;
+                (item.name.to_ascii_lowercase(), seconds)
+            })
+            .collect(),
         blocked,
         readable: !matches!(observation, Some(Observation::Unreadable { .. })),
-        past: past(prior, addr),
+        past,
     }
 }
 
@@ -362,6 +442,7 @@ pub fn undeclared(
     if let Some(Observation::Unreadable { why }) = observation {
         blocked.push(format!("{addr} could not be read: {why}"));
     }
+    let past = past(prior, addr);
     LoadBalancerPlan {
         addr: addr.clone(),
         id: id.clone(),
@@ -369,10 +450,11 @@ pub fn undeclared(
         after: None,
         change,
         record: vec![StateEdit::Remove { addr: addr.clone() }],
-        drain_seconds: 0,
+        drain_seconds: past.drain_seconds,
+        waits: BTreeMap::new(),
         blocked,
         readable: !matches!(observation, Some(Observation::Unreadable { .. })),
-        past: past(prior, addr),
+        past,
     }
 }
 
@@ -398,6 +480,7 @@ pub fn let_go(
         change,
         record: vec![StateEdit::Remove { addr: addr.clone() }],
         drain_seconds: 0,
+        waits: BTreeMap::new(),
         blocked: Vec::new(),
         readable: true,
         past: Past::default(),
@@ -428,6 +511,34 @@ fn replacing(addr: &Addr, fields: &[FieldDiff]) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// A sub-resource is replaced by one of another name in the same write; under its own name Azure changes it in place, or
+/// refuses to.
+fn replacing_items(addr: &Addr, change: &Change) -> Vec<String> {
+    let mut all = Vec::new();
+    for item in change
+        .items
+        .iter()
+        .filter(|item| item.action != Action::Create)
+    {
+        let attributes = item.kind.attributes();
+        let replaces = |field: &&FieldDiff| {
+            attributes
+                .iter()
+                .any(|a| a.name == field.name && a.on_change == OnChange::Replace)
+        };
+        all.extend(item.fields.iter().filter(replaces).map(|field| {
+            format!(
+                "{addr}: Azure cannot change {} of {} {:?} in place; put it back, or give it another name, \
+                 so that one write deletes the old one and creates the new",
+                field.name,
+                item.kind.word(),
+                item.name
+            )
+        }));
+    }
+    all
 }
 
 /// What is deleted must not be referred to by what stays: Azure would refuse the whole PUT.

@@ -2,8 +2,10 @@
 
 mod addresses;
 mod announced;
+mod blocked;
 mod cluster_drift;
 pub mod codes;
+mod cost;
 mod drift;
 mod file;
 mod findings;
@@ -15,6 +17,8 @@ mod needs;
 mod past;
 mod public_ip;
 mod question;
+mod reliances;
+mod select;
 mod stages;
 mod steps;
 mod summary;
@@ -26,9 +30,10 @@ mod types;
 mod wanted;
 
 pub use cluster_drift::unsettled;
+pub use cost::Cost;
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
-pub use question::{Question, plan};
+pub use question::{Question, Refinements, plan};
 pub use summary::{Deletion, Noun, Summary, Tally};
 pub use topology::{
     FrontendNode, GuestNode, Mark, MemberNode, PoolNode, RuleNode, Topology, Trouble,

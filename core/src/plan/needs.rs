@@ -88,6 +88,8 @@ pub struct Past {
     pub rules: BTreeSet<(ItemKind, String)>,
     /// Frontends that are not held on the loopback interface, by folded name.
     pub modes: BTreeMap<String, GuestMode>,
+    /// The longest time that connections of it were given.
+    pub drain_seconds: u64,
 }
 
 impl Owner<'_> {

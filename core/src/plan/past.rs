@@ -1,5 +1,6 @@
 //! What the configuration says about its own past: what moved to another address, what is let go, what is protected.
 
+use super::blocked::Block;
 use super::{Action, Change, Mode, Phase, Plan, Question, Step, StepAction, StepId};
 use crate::config::{Desired, Import, Move, Removed};
 use crate::model::observed::Observation;
@@ -144,21 +145,22 @@ pub fn note_item_moves(change: &mut Change, desired: &Desired) {
 }
 
 /// What `prevent_destroy` forbids of this plan.
-pub fn protected(question: &Question<'_>, changes: &[Change]) -> Vec<String> {
+pub fn protected(question: &Question<'_>, changes: &[Change]) -> Vec<Block> {
     let declared = &question.configuration.desired;
     let mut blocked = Vec::new();
-    for change in changes.iter().filter(|c| c.action == Action::Delete) {
+    for change in changes {
         let addr = &change.addr;
         let block = Addr::new(addr.kind, addr.label.clone()).to_string();
         let protects = declared
             .blocks
             .get(&block)
             .is_some_and(|l| l.prevent_destroy);
-        if protects {
-            blocked.push(format!(
+        if protects && change.action == Action::Delete {
+            let why = format!(
                 "{addr} would be destroyed, and its lifecycle says prevent_destroy; \
                  take that out first if it is meant to go"
-            ));
+            );
+            blocked.push(Block::new(addr, why));
         }
         let items = declared.load_balancers.get(addr).into_iter();
         for item in items.flat_map(|lb| &lb.items) {
@@ -168,11 +170,12 @@ pub fn protected(question: &Question<'_>, changes: &[Change]) -> Vec<String> {
                     && c.action == Action::Delete
             });
             if goes && item.lifecycle.prevent_destroy {
-                blocked.push(format!(
+                let why = format!(
                     "{addr}.{} would be destroyed, and its lifecycle says prevent_destroy; \
                      take that out first if it is meant to go",
                     item.address
-                ));
+                );
+                blocked.push(Block::new(addr, why));
             }
         }
     }
@@ -180,7 +183,7 @@ pub fn protected(question: &Question<'_>, changes: &[Change]) -> Vec<String> {
 }
 
 /// What is to be imported must exist.
-pub fn not_importable(question: &Question<'_>) -> Vec<String> {
+pub fn not_importable(question: &Question<'_>) -> Vec<Block> {
     if question.mode == Mode::Destroy {
         return Vec::new();
     }
@@ -205,10 +208,11 @@ pub fn not_importable(question: &Question<'_>) -> Vec<String> {
             .prior
             .is_some_and(|p| p.resources.contains_key(&to.addr));
         if exists == Some(false) && !recorded {
-            blocked.push(format!(
+            let why = format!(
                 "{to} cannot be imported: {id} does not exist; \
                  take the import block out to create it, or correct the id"
-            ));
+            );
+            blocked.push(Block::new(&to.addr, why));
         }
     }
     blocked

@@ -2,8 +2,9 @@
 
 use super::addresses::PublicAddresses;
 use super::announced::announced;
+use super::blocked::{blocks, complete, unreadable_data};
 use super::cluster_drift;
-use super::drift::{Compared, drift};
+use super::drift::{Compared, drift, not_yet_applied};
 use super::findings::findings;
 use super::fold::Fold;
 use super::guest::{GuestPlan, Membership, Rules, Surroundings, guest, lost_lineages, placed};
@@ -13,17 +14,21 @@ use super::past::{
     record_moves,
 };
 use super::public_ip::{self, PublicIpPlan};
+use super::reliances::reliances;
+use super::select::select;
 use super::stages::moves;
 use super::steps::{Work, steps};
 use super::topology::{Scene, topology};
-use super::traffic::traffic;
+use super::traffic::{Flows, traffic};
 use super::wanted::needed;
-use super::{Action, Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Reliance};
-use crate::config::{Configuration, Desired};
+use super::{Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Rollout};
+use crate::config::{self, Configuration, Desired};
 use crate::model::guest::{Claim, GuestFacts};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ItemKind, Kind, Severity};
+use crate::model::{Addr, Kind, Severity};
 use crate::state::{Recorded, State};
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 /// Everything that a plan is made from.
 #[derive(Clone, Debug)]
@@ -38,6 +43,18 @@ pub struct Question<'a> {
     /// The lineage that the state gets if there is none yet.
     pub fresh_lineage: String,
     pub release_addresses: bool,
+    pub refinements: Refinements,
+}
+
+/// What the command line says about this one plan.
+#[derive(Clone, Debug, Default)]
+pub struct Refinements {
+    /// Only these resources, and what they depend on; empty is everything.
+    pub targets: Vec<Addr>,
+    /// Not these, and not what depends on them.
+    pub excludes: Vec<Addr>,
+    /// Guests that may be unready: they hold nothing up.
+    pub accept_unready: BTreeSet<Addr>,
 }
 
 pub fn plan(question: &Question<'_>) -> Plan {
@@ -115,6 +132,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         claim: &claim,
         predecessors: &predecessors,
         fold: Fold::default(),
+        accept_unready: &question.refinements.accept_unready,
     };
     let guests: Vec<GuestPlan> = places
         .into_iter()
@@ -124,13 +142,13 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         })
         .collect();
 
-    let steps = steps(&Work {
+    let mut steps = steps(&Work {
         public_ips: &public_ips,
         load_balancers: &load_balancers,
         guests: &guests,
         moves: &moves,
     });
-    let mut blocked = blocked(&public_ips, &load_balancers, &guests, question.observed);
+    let mut blocks = blocks(&public_ips, &load_balancers, &guests, question.observed);
     let complete = complete(&load_balancers, &public_ips, &guests)
         && unreadable_data(desired, question.observed).is_empty();
     let mut findings = findings(
@@ -153,12 +171,20 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     for change in &mut changes {
         note_item_moves(change, desired);
     }
-    let mut drift = drift(&Compared {
+    blocks.extend(unreadable_data(desired, question.observed));
+    blocks.extend(protected(question, &changes));
+    blocks.extend(not_importable(question));
+    let left_out = select(&question.refinements, &mut steps, &mut changes, &mut blocks);
+    let mut blocked: Vec<String> = blocks.into_iter().map(|block| block.why).collect();
+    blocked.sort();
+    blocked.dedup();
+    let compared = Compared {
         prior: certain,
         observed: question.observed,
         load_balancers: &load_balancers,
         guests: &guests,
-    });
+    };
+    let mut drift = drift(&compared);
     drift.extend(cluster_drift::drift(certain, &findings));
     let topology = topology(&Scene {
         desired,
@@ -169,9 +195,6 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         drift: &drift,
         findings: &findings,
     });
-    blocked.extend(unreadable_data(desired, question.observed));
-    blocked.extend(protected(question, &changes));
-    blocked.extend(not_importable(question));
     Plan {
         format: PLAN_FORMAT.to_owned(),
         version: PLAN_VERSION,
@@ -186,9 +209,16 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         lineage: claim.lineage,
         predecessors,
         changes,
-        traffic: traffic(desired, &load_balancers, &guests, &steps, &public),
+        traffic: traffic(&Flows {
+            desired,
+            load_balancers: &load_balancers,
+            guests: &guests,
+            steps: &steps,
+            public: &public,
+        }),
         steps,
         relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
+        not_yet_applied: not_yet_applied(&compared),
         drift,
         topology,
         findings,
@@ -205,6 +235,26 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         applyable: blocked.is_empty() && !deadly,
         blocked,
         reads: reads(question.observed),
+        rollout: rollout(&question.configuration.settings.rollout, &guests),
+        accepted_unready: guests
+            .iter()
+            .filter(|guest| guest.accepted_unready)
+            .map(|guest| guest.addr.clone())
+            .collect(),
+        left_out,
+    }
+}
+
+/// The bounds of the configuration; which pools a guest is in matters only where members may not all be away at once.
+fn rollout(asked: &config::Rollout, guests: &[GuestPlan]) -> Rollout {
+    let pools = guests.iter().filter(|_| asked.max_unavailable.is_some());
+    Rollout {
+        max_parallel: asked.max_parallel.map(NonZeroU32::get),
+        max_unavailable: asked.max_unavailable.map(NonZeroU32::get),
+        pools: pools
+            .filter(|guest| !guest.pools.is_empty())
+            .map(|guest| (guest.addr.clone(), guest.pools.clone()))
+            .collect(),
     }
 }
 
@@ -299,183 +349,10 @@ fn plan_load_balancers(
                 load_balancer::undeclared(addr, id, observed.get(id), question.prior, public);
             // `destroy` still has the configuration that says how long connections may go on.
             let declared = question.configuration.desired.load_balancers.get(addr);
-            plan.drain_seconds = declared.map_or(0, |declared| declared.drain_seconds);
+            let declared = declared.map_or(0, |declared| declared.drain_seconds);
+            plan.drain_seconds = plan.drain_seconds.max(declared);
             plans.push(plan);
         }
     }
     plans
-}
-
-/// Why the plan may not be applied. A member that cannot be read blocks the writes that need it, never only its part of them.
-fn blocked(
-    public_ips: &[PublicIpPlan],
-    load_balancers: &[LoadBalancerPlan],
-    guests: &[GuestPlan],
-    observed: &Observed,
-) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    all.extend(public_ips.iter().flat_map(|p| p.blocked.clone()));
-    all.extend(load_balancers.iter().flat_map(|p| p.blocked.clone()));
-    all.extend(guests.iter().flat_map(|p| p.blocked.clone()));
-    for guest in guests {
-        let Some(why) = guest.unreadable.as_ref().filter(|_| guest.declared) else {
-            continue;
-        };
-        if let Some(edit) = guest.joins.values().flatten().next() {
-            all.push(format!(
-                "{} cannot join pool {:?}: it could not be read ({why}), and a member that is not ready loses what Azure sends it",
-                guest.addr,
-                edit.pool.name()
-            ));
-        }
-        for plan in load_balancers.iter().filter(|p| p.writes()) {
-            if guest.load_balancers.contains(&plan.id) {
-                all.push(format!(
-                    "{} cannot be written: its member {} could not be read: {why}",
-                    plan.addr, guest.addr
-                ));
-            }
-        }
-    }
-    all.extend(
-        load_balancers
-            .iter()
-            .flat_map(|plan| stranded(plan, guests, observed)),
-    );
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// NICs of others in a pool that would be deleted: only their owner may take them out.
-fn stranded(plan: &LoadBalancerPlan, guests: &[GuestPlan], seen: &Observed) -> Vec<String> {
-    let Some(observed) = &plan.observed else {
-        return Vec::new();
-    };
-    if plan.after.is_none() && plan.change.action != Action::Delete {
-        return Vec::new();
-    }
-    let mut all = Vec::new();
-    for pool in observed.of_kind(ItemKind::BackendPool) {
-        let stays = plan
-            .after
-            .as_ref()
-            .is_some_and(|after| after.item(ItemKind::BackendPool, &pool.name).is_some());
-        if stays {
-            continue;
-        }
-        let id = observed.id_of(ItemKind::BackendPool, &pool.name);
-        for member in observed.members_of(&pool.name) {
-            let nic = member.parent();
-            let leaves = guests.iter().any(|g| {
-                nic.as_ref()
-                    .and_then(|nic| g.leaves.get(nic))
-                    .is_some_and(|edits| edits.iter().any(|e| e.pool == id))
-            });
-            // Nothing is known of a NIC that could not be read; that it could not is said already.
-            let unread = nic.as_ref().is_some_and(|nic| {
-                let found = seen.network_interfaces.get(nic);
-                matches!(found, Some(Observation::Unreadable { .. }))
-            });
-            if !leaves && !unread {
-                all.push(format!(
-                    "{}: pool {:?} would be deleted, and {} is in it without being a guest of this configuration; take it out of the pool first",
-                    plan.addr,
-                    pool.name,
-                    nic.as_ref().map_or(member.as_str(), |nic| nic.name())
-                ));
-            }
-        }
-    }
-    all
-}
-
-fn complete(
-    load_balancers: &[LoadBalancerPlan],
-    public_ips: &[PublicIpPlan],
-    guests: &[GuestPlan],
-) -> bool {
-    load_balancers.iter().all(|p| p.readable)
-        && guests
-            .iter()
-            .all(|g| g.unreadable.is_none() && g.blocked.is_empty())
-        && public_ips
-            .iter()
-            .all(|p| !p.blocked.iter().any(|b| b.contains("could not be read")))
-}
-
-/// What the plan takes for granted without writing it.
-fn reliances(
-    question: &Question<'_>,
-    desired: &Desired,
-    public_ips: &[PublicIpPlan],
-    load_balancers: &[LoadBalancerPlan],
-    guests: &[GuestPlan],
-) -> Vec<Reliance> {
-    let mut all: Vec<Reliance> = public_ips
-        .iter()
-        .filter_map(|p| p.relies_on.clone())
-        .collect();
-    for plan in load_balancers.iter().filter(|p| !p.writes()) {
-        if let Some(observed) = &plan.observed {
-            all.push(Reliance::LoadBalancer {
-                id: plan.id.clone(),
-                fingerprint: observed.fingerprint(),
-            });
-        }
-    }
-    for data in desired.data_load_balancers.values() {
-        let found = question.observed.load_balancers.get(&data.id);
-        if let Some(observed) = found.and_then(Observation::present) {
-            all.push(Reliance::LoadBalancer {
-                id: data.id.clone(),
-                fingerprint: observed.fingerprint(),
-            });
-        }
-    }
-    for guest in guests {
-        // Entries that are there already matter where something goes live on the guest.
-        let goes_live = !guest.joins.is_empty()
-            || load_balancers
-                .iter()
-                .any(|p| p.writes() && guest.load_balancers.contains(&p.id));
-        if goes_live {
-            all.extend(guest.relies_on.iter().map(|key| Reliance::Entry {
-                guest: guest.reference.clone(),
-                key: key.clone(),
-            }));
-        }
-        // What is taken away was not used by any rule that was seen: those rules must not have changed.
-        if !guest.release.is_empty() {
-            for id in &guest.load_balancers {
-                let found = question
-                    .observed
-                    .load_balancers
-                    .get(id)
-                    .and_then(Observation::present);
-                let written = load_balancers.iter().any(|p| p.id == *id && p.writes());
-                if let Some(observed) = found.filter(|_| !written) {
-                    let fingerprint = observed.fingerprint();
-                    all.push(Reliance::LoadBalancer {
-                        id: id.clone(),
-                        fingerprint,
-                    });
-                }
-            }
-        }
-    }
-    all
-}
-
-/// Someone else's load balancer that could not be read: what guests need is not known then.
-fn unreadable_data(desired: &Desired, observed: &Observed) -> Vec<String> {
-    let mut all = Vec::new();
-    for (label, data) in &desired.data_load_balancers {
-        if let Some(Observation::Unreadable { why }) = observed.load_balancers.get(&data.id) {
-            all.push(format!(
-                "data.load_balancer.{label} could not be read: {why}"
-            ));
-        }
-    }
-    all
 }

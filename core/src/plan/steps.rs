@@ -5,7 +5,9 @@ use super::load_balancer::LoadBalancerPlan;
 use super::public_ip::PublicIpPlan;
 use super::stages::{Moves, Stages, stages};
 use super::title;
-use super::{Action, Edge, GuestStep, MembershipEdit, Phase, Step, StepAction, StepId};
+use super::{
+    Action, AwaitedService, Edge, GuestStep, MembershipEdit, Phase, Step, StepAction, StepId,
+};
 use crate::model::guest::Touch;
 use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, Shared, Where};
 use crate::state::StateEdit;
@@ -423,9 +425,12 @@ fn main(
             "it builds on the write ahead",
         );
         wait_for_addresses(draft, index, id, &stages.main);
+        let listeners = wait_for_listeners(draft, index, work.guests, plan);
+        draft.wait(id, listeners, "applications listen first");
         for guest in work.guests {
             let reached = guest.load_balancers.contains(&plan.id);
-            let expand = index.expand.get(&guest.addr).copied().filter(|_| reached);
+            let holds_up = reached && !guest.accepted_unready;
+            let expand = index.expand.get(&guest.addr).copied().filter(|_| holds_up);
             let why = "a rule goes live only on members that are ready for it";
             draft.wait(id, expand, why);
         }
@@ -435,6 +440,49 @@ fn main(
         index.main.insert(plan.id.clone(), id);
         index.last.insert(plan.id.clone(), id);
     }
+}
+
+/// Waits, once guests are ready, for the applications that rules with `wait_for_listener` lead to. Where an address is known
+/// only after the write, nothing can listen on it before.
+fn wait_for_listeners(
+    draft: &mut Draft,
+    index: &Index,
+    guests: &[GuestPlan],
+    plan: &LoadBalancerPlan,
+) -> Option<StepId> {
+    let mut seconds = 0;
+    let mut services = Vec::new();
+    let mut ready = Vec::new();
+    for guest in guests
+        .iter()
+        .filter(|g| !g.accepted_unready && !index.late.contains_key(&g.addr))
+    {
+        for service in guest.silent.iter().filter(|s| *s.load_balancer == plan.id) {
+            let Some(wait) = plan.waits.get(&service.rule.to_ascii_lowercase()) else {
+                continue;
+            };
+            seconds = seconds.max(*wait);
+            services.push(AwaitedService {
+                guest: guest.reference.clone(),
+                rule: service.rule.to_string(),
+                protocol: service.protocol,
+                destination: service.destination.clone(),
+                port: service.port,
+            });
+            ready.extend(index.expand.get(&guest.addr).copied());
+        }
+    }
+    if services.is_empty() {
+        return None;
+    }
+    let title = title::listeners(&services, seconds);
+    let action = StepAction::WaitForListeners { seconds, services };
+    let id = draft.push(Phase::Switch, &plan.addr, title, action, Vec::new());
+    for step in ready {
+        let why = "an application binds to an address once it is there";
+        draft.wait(id, Some(step), why);
+    }
+    Some(id)
 }
 
 /// Whether the edit forgets a pool that only the write behind deletes: until then it is there, and ours.
@@ -707,7 +755,7 @@ fn records(draft: &mut Draft, work: &Work<'_>) {
 
 /// Numbers steps so that a step's number is greater than those of the steps it waits for, and otherwise in the order in
 /// which they were drafted.
-fn renumber(steps: Vec<Step>) -> Vec<Step> {
+pub fn renumber(steps: Vec<Step>) -> Vec<Step> {
     let mut waiters: HashMap<StepId, Vec<usize>> = HashMap::new();
     let mut open: Vec<usize> = Vec::with_capacity(steps.len());
     for (at, step) in steps.iter().enumerate() {

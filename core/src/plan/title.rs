@@ -1,9 +1,10 @@
 //! What each step is called, in the words of a progress line.
 
-use super::{Action, Change, MembershipEdit};
+use super::{Action, AwaitedService, Change, MembershipEdit};
 use crate::model::ItemKind;
 use crate::model::guest::{EntryKey, SettingOn, Touch};
 use crate::model::{ArmId, Shared};
+use std::collections::BTreeSet;
 
 /// An entry in few words: `address 65.52.0.2/32`, `firewall tcp/80`.
 pub fn entry(key: &EntryKey) -> String {
@@ -147,6 +148,28 @@ pub fn membership(nic: &ArmId, edits: &[MembershipEdit]) -> String {
         })
         .collect();
     format!("{} {}", nic.name(), words.join(", "))
+}
+
+/// `wait up to 120 s for listeners of rule purple on vm1, vm2`
+pub fn listeners(services: &[AwaitedService], seconds: u64) -> String {
+    let named = |names: BTreeSet<&str>, one: &str, many: &str| match names.len() {
+        1..=4 => {
+            let word = if names.len() == 1 { one } else { many };
+            format!(
+                "{word} {}",
+                names.into_iter().collect::<Vec<_>>().join(", ")
+            )
+        }
+        more => format!("{more} {many}"),
+    };
+    let rules = named(
+        services.iter().map(|s| s.rule.as_str()).collect(),
+        "rule",
+        "rules",
+    );
+    let guests = services.iter().map(|s| s.guest.addr.name()).collect();
+    let guests = named(guests, "guest", "guests");
+    format!("wait up to {seconds} s for listeners of {rules} in {guests}")
 }
 
 pub fn record(action: Action) -> String {

@@ -3,27 +3,37 @@
 use super::addresses::{PublicAddresses, frontend_address};
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
-use super::{Effect, Step, StepAction, StepId, Traffic};
+use super::needs::Service;
+use super::{Effect, Lost, Phase, Step, StepAction, StepId, Traffic};
 use crate::config::{Desired, GuestMode};
 use crate::model::guest::EntryKey;
 use crate::model::item::diff;
-use crate::model::{Addr, ArmId, ItemKind, Kind, LoadBalancer, Protocol, Rule, Where};
+use crate::model::{Addr, ArmId, Item, ItemKind, Kind, LoadBalancer, Protocol, Rule, Where};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-pub fn traffic(
-    desired: &Desired,
-    plans: &[LoadBalancerPlan],
-    guests: &[GuestPlan],
-    steps: &[Step],
-    public: &PublicAddresses,
-) -> Vec<Traffic> {
+/// Everything that decides what clients notice.
+#[derive(Clone, Copy, Debug)]
+pub struct Flows<'a> {
+    pub desired: &'a Desired,
+    pub load_balancers: &'a [LoadBalancerPlan],
+    pub guests: &'a [GuestPlan],
+    pub steps: &'a [Step],
+    pub public: &'a PublicAddresses,
+}
+
+pub fn traffic(flows: &Flows<'_>) -> Vec<Traffic> {
     let mut all = Vec::new();
-    let members = Members::new(guests);
-    let moves = Moves::new(steps);
-    for plan in plans.iter().filter(|p| p.writes()) {
-        let Some(write) = last_write(steps, &plan.id) else {
+    let public = flows.public;
+    let members = Members::new(flows.guests);
+    let answering = Answering::new(flows.guests);
+    let first = Moves::new(flows.steps);
+    for plan in flows.load_balancers {
+        let write = main_write(flows.steps, &plan.id);
+        let moments = Moments::new(flows.steps, &first, plan, write);
+        if write.is_none() && moments.memberships.is_empty() {
             continue;
-        };
+        }
         let mut names: Vec<&str> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
         for side in [plan.after.as_ref(), plan.observed.as_ref()]
@@ -37,19 +47,10 @@ pub fn traffic(
             }
         }
         for name in names {
-            all.extend(of_rule(
-                plan,
-                &members,
-                name,
-                &Moments {
-                    moves: &moves,
-                    write,
-                },
-                public,
-            ));
+            all.extend(of_rule(plan, public, &members, &answering, name, &moments));
         }
     }
-    for handed in handed_over(desired, guests, steps) {
+    for handed in handed_over(flows, &answering) {
         all.retain(|t| !(t.load_balancer == handed.load_balancer && t.rule == handed.rule));
         all.push(handed);
     }
@@ -93,6 +94,33 @@ impl<'a> Members<'a> {
     }
 }
 
+/// How many guests were seen to have an application where packets of a rule arrive, by load balancer and rule. For an address
+/// that is not known yet only an application counts that listens on every address.
+struct Answering<'a>(HashMap<(&'a ArmId, &'a str), usize>);
+
+impl<'a> Answering<'a> {
+    fn new(guests: &'a [GuestPlan]) -> Self {
+        let mut count: HashMap<(&ArmId, &str), usize> = HashMap::new();
+        for guest in guests.iter().filter(|g| g.unreadable.is_none() && !g.gone) {
+            let of = |services: &'a [Service]| -> HashSet<(&'a ArmId, &'a str)> {
+                services
+                    .iter()
+                    .map(|s| (&*s.load_balancer, &*s.rule))
+                    .collect()
+            };
+            let silent = of(&guest.silent);
+            for rule in of(&guest.needs.services).difference(&silent) {
+                *count.entry(*rule).or_default() += 1;
+            }
+        }
+        Self(count)
+    }
+
+    fn of(&self, load_balancer: &ArmId, rule: &str) -> usize {
+        self.0.get(&(load_balancer, rule)).copied().unwrap_or(0)
+    }
+}
+
 /// The first step in which a NIC joins each pool, and the first in which one leaves it.
 struct Moves<'a>(HashMap<(&'a ArmId, bool), StepId>);
 
@@ -112,7 +140,13 @@ impl<'a> Moves<'a> {
 }
 
 /// Rules whose address the members lose because a cluster holds it from now on: who does not hold it then serves no more.
-fn handed_over(desired: &Desired, guests: &[GuestPlan], steps: &[Step]) -> Vec<Traffic> {
+fn handed_over(flows: &Flows<'_>, answering: &Answering<'_>) -> Vec<Traffic> {
+    let Flows {
+        desired,
+        guests,
+        steps,
+        ..
+    } = *flows;
     let declared = desired.load_balancers.iter();
     let declared = declared.map(|(addr, lb)| (&lb.id, addr.clone()));
     let read = desired.data_load_balancers.iter();
@@ -154,6 +188,8 @@ fn handed_over(desired: &Desired, guests: &[GuestPlan], steps: &[Step]) -> Vec<T
                             .to_owned(),
                     },
                     members: 0,
+                    answering: answering.of(&service.load_balancer, &service.rule),
+                    lost: None,
                 });
             traffic.members += 1;
         }
@@ -163,32 +199,149 @@ fn handed_over(desired: &Desired, guests: &[GuestPlan], steps: &[Step]) -> Vec<T
 
 /// When things happen to the rules of one load balancer.
 struct Moments<'a> {
-    moves: &'a Moves<'a>,
-    /// The write (or the deletion) of the load balancer itself.
-    write: StepId,
+    first: &'a Moves<'a>,
+    plan: &'a LoadBalancerPlan,
+    /// Rules of the same pools lose the same members.
+    losses: RefCell<HashMap<[Vec<ArmId>; 2], Option<Lost>>>,
+    /// The write that changes its rules, or the deletion.
+    write: Option<StepId>,
+    /// Who joins or leaves a pool of it, and when.
+    memberships: Vec<Joining<'a>>,
 }
 
-impl Moments<'_> {
-    fn first(&self, rule: &Rule<'_>, join: bool) -> Option<StepId> {
-        rule.pools()
-            .filter_map(|pool| self.moves.0.get(&(&pool, join)).copied())
-            .min()
+struct Joining<'a> {
+    step: StepId,
+    pool: &'a ArmId,
+    member: ArmId,
+    join: bool,
+}
+
+impl<'a> Moments<'a> {
+    fn new(
+        steps: &'a [Step],
+        first: &'a Moves<'a>,
+        plan: &'a LoadBalancerPlan,
+        write: Option<StepId>,
+    ) -> Self {
+        let mut memberships = Vec::new();
+        for step in steps {
+            let StepAction::PutNetworkInterface { id, edits } = &step.action else {
+                continue;
+            };
+            let here = edits
+                .iter()
+                .filter(|e| e.pool.parent().as_ref() == Some(&plan.id));
+            memberships.extend(here.map(|edit| Joining {
+                step: step.id,
+                pool: &edit.pool,
+                member: id.child("ipConfigurations", &edit.ip_configuration),
+                join: edit.join,
+            }));
+        }
+        Self {
+            first,
+            plan,
+            losses: RefCell::default(),
+            write,
+            memberships,
+        }
+    }
+
+    /// The first time that a member joins one of the pools, or leaves one.
+    fn first(&self, pools: &[ArmId], join: bool) -> Option<StepId> {
+        let steps = pools
+            .iter()
+            .filter_map(|pool| self.first.0.get(&(pool, join)));
+        steps.min().copied()
     }
 
     /// A rule serves once it is written and the first member is in its pool.
-    fn begins(&self, rule: &Rule<'_>, has_members: bool) -> StepId {
-        let first = self.first(rule, true).filter(|_| !has_members);
-        first.map_or(self.write, |joined| joined.max(self.write))
+    fn begins(&self, write: StepId, pools: &[ArmId], has_members: bool) -> StepId {
+        let first = self.first(pools, true).filter(|_| !has_members);
+        first.map_or(write, |joined| joined.max(write))
     }
 
     /// A rule ends when it is deleted, or before that when its members leave.
-    fn ends(&self, rule: &Rule<'_>) -> StepId {
-        self.first(rule, false)
-            .map_or(self.write, |left| left.min(self.write))
+    fn ends(&self, write: StepId, pools: &[ArmId]) -> StepId {
+        self.first(pools, false)
+            .map_or(write, |left| left.min(write))
+    }
+
+    /// Goes through the steps that move members or rules, and counts who serves now and does not after one of them.
+    fn lost(&self, before: &[ArmId], after: &[ArmId]) -> Option<Lost> {
+        let stays = before.iter().all(|pool| after.contains(pool));
+        if stays && self.first(before, false).is_none() {
+            return None;
+        }
+        let key = [before.to_vec(), after.to_vec()];
+        if let Some(known) = self.losses.borrow().get(&key) {
+            return *known;
+        }
+        let lost = self.count_lost(before, after);
+        self.losses.borrow_mut().insert(key, lost);
+        lost
+    }
+
+    fn count_lost(&self, before: &[ArmId], after: &[ArmId]) -> Option<Lost> {
+        let mut members: BTreeMap<&ArmId, BTreeSet<ArmId>> = BTreeMap::new();
+        let observed = self.plan.observed.as_ref();
+        for pool in before.iter().chain(after) {
+            let now = observed
+                .map(|lb| lb.members_of(pool.name()))
+                .unwrap_or_default();
+            members.insert(pool, now.iter().cloned().collect());
+        }
+        let serving = |members: &BTreeMap<&ArmId, BTreeSet<ArmId>>, pools: &[ArmId]| {
+            let of = pools.iter().filter_map(|pool| members.get(pool));
+            of.flatten().cloned().collect::<BTreeSet<ArmId>>()
+        };
+        let at_first = serving(&members, before);
+        let mut moments: Vec<StepId> = self
+            .memberships
+            .iter()
+            .filter(|m| before.contains(m.pool) || after.contains(m.pool))
+            .map(|m| m.step)
+            .chain(self.write)
+            .collect();
+        moments.sort();
+        moments.dedup();
+        let mut lost: Option<Lost> = None;
+        for step in moments {
+            for edit in self.memberships.iter().filter(|m| m.step == step) {
+                if let Some(pool) = members.get_mut(edit.pool) {
+                    if edit.join {
+                        pool.insert(edit.member.clone());
+                    } else {
+                        pool.remove(&edit.member);
+                    }
+                }
+            }
+            let is_written = self.write.is_some_and(|write| write <= step);
+            let now = serving(&members, if is_written { after } else { before });
+            let gone = at_first.difference(&now).count();
+            match &mut lost {
+                None if gone > 0 => {
+                    lost = Some(Lost {
+                        members: gone,
+                        of: at_first.len(),
+                        from: step,
+                        until: None,
+                    });
+                }
+                Some(lost) if gone > 0 => {
+                    lost.members = lost.members.max(gone);
+                    lost.until = None;
+                }
+                Some(lost) if lost.until.is_none() => lost.until = Some(step),
+                Some(_) | None => {}
+            }
+        }
+        lost
     }
 }
 
-fn last_write(steps: &[Step], id: &ArmId) -> Option<StepId> {
+/// The write that changes rules, not one ahead of it that only adds or one behind it that only deletes pools.
+fn main_write(steps: &[Step], id: &ArmId) -> Option<StepId> {
     let writes = |step: &&Step| match &step.action {
         StepAction::PutLoadBalancer { resource, .. } => resource.id == *id,
         StepAction::DeleteLoadBalancer { id: deleted, .. } => deleted == id,
@@ -196,18 +349,23 @@ fn last_write(steps: &[Step], id: &ArmId) -> Option<StepId> {
         | StepAction::DeletePublicIp { .. }
         | StepAction::PutNetworkInterface { .. }
         | StepAction::Guest(_)
+        | StepAction::WaitForListeners { .. }
         | StepAction::Drain { .. }
         | StepAction::Record => false,
     };
-    steps.iter().rev().find(writes).map(|s| s.id)
+    let of = steps.iter().filter(writes);
+    of.filter(|step| step.phase == Phase::Switch)
+        .map(|s| s.id)
+        .next()
 }
 
 fn of_rule(
     plan: &LoadBalancerPlan,
+    public: &PublicAddresses,
     members: &Members<'_>,
+    answering: &Answering<'_>,
     name: &str,
     moments: &Moments<'_>,
-    public: &PublicAddresses,
 ) -> Option<Traffic> {
     let before = plan
         .observed
@@ -222,21 +380,32 @@ fn of_rule(
         (_, _, _, _) => return None,
     };
     let rule = Rule { item };
-    let (members, ready) = members.count(&rule.pools().collect::<Vec<_>>());
-    let effect = match (before, after) {
-        (None, Some(_)) => {
+    let pools = |item: Option<&Item>| -> Vec<ArmId> {
+        item.into_iter()
+            .flat_map(|item| Rule { item }.pools().collect::<Vec<_>>())
+            .collect()
+    };
+    let (old, new) = (pools(before), pools(after));
+    let moves = moments.first(&new, true).or(moments.first(&new, false));
+    if moments.write.is_none() && moves.is_none() {
+        return None;
+    }
+    let lost = before.and_then(|_| moments.lost(&old, &new));
+    let (members, ready) = members.count(if after.is_some() { &new } else { &old });
+    let effect = match (before, after, moments.write) {
+        (None, Some(_), Some(write)) => {
             let already =
-                |lb: &LoadBalancer| rule.pools().any(|p| !lb.members_of(p.name()).is_empty());
+                |lb: &LoadBalancer| new.iter().any(|p| !lb.members_of(p.name()).is_empty());
             let has_members = plan.observed.as_ref().is_some_and(already);
             Effect::Begins {
-                after: moments.begins(&rule, has_members),
+                after: moments.begins(write, &new, has_members),
                 ready,
             }
         }
-        (Some(_), None) => Effect::Ends {
-            after: moments.ends(&rule),
+        (Some(_), None, Some(write)) => Effect::Ends {
+            after: moments.ends(write, &old),
         },
-        (Some(before), Some(after)) => {
+        (Some(before), Some(after), write) => {
             let changed = diff(
                 ItemKind::Rule.attributes(),
                 &before.attributes,
@@ -267,16 +436,19 @@ fn of_rule(
                     )
                 })
                 .collect();
-            if words.is_empty() {
-                Effect::NotInterrupted
-            } else {
-                Effect::Changes {
-                    after: moments.write,
+            match (write.filter(|_| !words.is_empty()), lost) {
+                (Some(write), _) => Effect::Changes {
+                    after: write,
                     what: words.join(", "),
-                }
+                },
+                (None, Some(lost)) if lost.until.is_none() => Effect::Changes {
+                    after: lost.from,
+                    what: format!("{} of {} members leave", lost.members, lost.of),
+                },
+                (None, _) => Effect::NotInterrupted,
             }
         }
-        (None, None) => return None,
+        (None, Some(_) | None, _) | (Some(_), None, None) => return None,
     };
     Some(Traffic {
         destination: destination(side, &rule, public)?,
@@ -286,6 +458,8 @@ fn of_rule(
         load_balancer: plan.addr.clone(),
         effect,
         members,
+        answering: answering.of(&plan.id, &item.name),
+        lost,
     })
 }
 

@@ -8,6 +8,7 @@ use crate::model::{
 use crate::state::StateEdit;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub const PLAN_FORMAT: &str = "plimsoll-plan";
@@ -29,8 +30,8 @@ pub struct Plan {
     pub config_digest: Digest,
     pub lineage: String,
     /// Lineages of lost states whose claims in guests are taken over.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeSet::is_empty")]
-    pub predecessors: std::collections::BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub predecessors: BTreeSet<String>,
     pub serial: u64,
     /// The number that the guests see: one more than the highest that the state or any guest knows.
     pub run: u64,
@@ -39,6 +40,9 @@ pub struct Plan {
     /// What the plan relies on without writing it, beside the steps' own.
     pub relies_on: Vec<Reliance>,
     pub drift: Vec<Drift>,
+    /// What the configuration asks for since the last apply; no drift, and not counted as such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_yet_applied: Vec<Drift>,
     pub findings: Vec<Finding>,
     pub traffic: Vec<Traffic>,
     /// The way of the packets, for pictures; plans that were saved before there was one have none.
@@ -52,6 +56,42 @@ pub struct Plan {
     /// Why it may not.
     pub blocked: Vec<String>,
     pub reads: Reads,
+    /// How many guests are worked on at once.
+    #[serde(default, skip_serializing_if = "Rollout::is_free")]
+    pub rollout: Rollout,
+    /// Guests that may be unready: they hold nothing up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_unready: Vec<Addr>,
+    /// What `--target` and `--exclude` keep out of this plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Bounds on the work in guests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Guests worked on at the same time; `None` leaves it to the engine.
+    pub max_parallel: Option<u32>,
+    /// Members of one pool that may be in work or have failed at the same time.
+    pub max_unavailable: Option<u32>,
+    /// The pools of each guest, where the last bound is given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<Addr, BTreeSet<ArmId>>,
+}
+
+impl Rollout {
+    fn is_free(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A change that this plan does not make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    pub addr: Addr,
+    pub action: Action,
+    /// `not asked for by --target`, `it waits for guest.vm2, which --exclude leaves out`
+    pub why: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,6 +268,12 @@ pub enum StepAction {
         edits: Vec<MembershipEdit>,
     },
     Guest(GuestStep),
+    /// Waits until applications listen, before a rule goes live on them.
+    WaitForListeners {
+        /// The longest that it waits.
+        seconds: u64,
+        services: Vec<AwaitedService>,
+    },
     Drain {
         seconds: u64,
     },
@@ -250,6 +296,17 @@ pub struct GuestStep {
     pub ensure: Shared<Touch>,
     /// What our claim is taken off; it goes when no other claim holds it.
     pub release: Shared<Touch>,
+}
+
+/// Where an application of a guest has to listen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitedService {
+    pub guest: GuestRef,
+    pub rule: String,
+    pub protocol: Protocol,
+    pub destination: Where,
+    /// `None` is any port.
+    pub port: Option<u16>,
 }
 
 /// Something that was read and relied upon, but is not written.
@@ -323,6 +380,25 @@ pub struct Traffic {
     pub load_balancer: Addr,
     pub effect: Effect,
     pub members: usize,
+    /// Members of them that were seen to have an application where the packets arrive.
+    #[serde(default)]
+    pub answering: usize,
+    /// Members that stop serving it on the way, although they serve it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// On how many members a destination is not served for a while, or from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The most at one moment.
+    pub members: usize,
+    /// Of so many that serve it now.
+    pub of: usize,
+    /// From the end of this step.
+    pub from: StepId,
+    /// Until the end of this one; `None` is for good.
+    pub until: Option<StepId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -371,7 +447,10 @@ impl Plan {
                 | StepAction::PutLoadBalancer { .. }
                 | StepAction::DeleteLoadBalancer { .. }
                 | StepAction::PutNetworkInterface { .. } => true,
-                StepAction::Guest(_) | StepAction::Drain { .. } | StepAction::Record => false,
+                StepAction::Guest(_)
+                | StepAction::WaitForListeners { .. }
+                | StepAction::Drain { .. }
+                | StepAction::Record => false,
             })
             .count()
     }

@@ -6,5 +6,6 @@ mod job;
 mod language;
 mod model;
 mod modes;
+mod review;
 mod windows;
 mod world;

@@ -171,6 +171,7 @@ fn a_failover_between_two_reads_alarms_nobody() {
                 now: String::new(),
                 fresh_lineage: String::new(),
                 release_addresses: false,
+                refinements: Default::default(),
             })
         };
         futures::executor::block_on(async {

@@ -2,7 +2,7 @@
 
 use super::reports::{self, About};
 use super::{approve, saved, signals};
-use crate::args::{ApplyArguments, ReportArguments};
+use crate::args::{ApplyArguments, RefinementArguments, ReportArguments, Until};
 use crate::context::{Context, quoted};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use crate::pipeline::{self, Calls, Goal, Loaded, Planned};
 use crate::view::{PlanShown, Story};
 use crate::{state, world};
 use plimsoll_core::model::Protocol;
-use plimsoll_core::plan::{self, Plan};
+use plimsoll_core::plan::{self, Phase, Plan};
 use plimsoll_store::HeldState;
 use std::path::Path;
 use std::time::Duration;
@@ -30,7 +30,11 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
                 context,
                 &loaded,
                 Wish {
-                    goal: Goal::APPLY,
+                    goal: Goal {
+                        refinements: arguments.refinements.refinements(),
+                        until: until(arguments),
+                        ..Goal::apply()
+                    },
                     operation: "apply",
                     auto_approve: arguments.auto_approve,
                     lock_timeout: arguments.lock.patience(),
@@ -43,8 +47,14 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
     }
 }
 
+fn until(arguments: &ApplyArguments) -> Option<Phase> {
+    arguments.until.map(|until| match until {
+        Until::Expand => Phase::Expand,
+    })
+}
+
 /// What `apply` and `destroy` want of a fresh plan.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wish<'a> {
     pub(crate) goal: Goal,
     /// What the lock says that is going on.
@@ -121,6 +131,19 @@ async fn exactly(
     file: &Path,
     arguments: &ApplyArguments,
 ) -> Result<Exit, Failure> {
+    if arguments.refinements != RefinementArguments::default() {
+        return Err(
+            Failure::new("a saved plan is applied as it is, or not at all")
+                .next("Nothing was written. Give --target, --exclude and --accept-unready to plan:")
+                .next(format!(
+                    "  {}",
+                    context.call(&format!(
+                        "plan --out {}",
+                        quoted(&file.display().to_string())
+                    ))
+                )),
+        );
+    }
     let plan = saved::read(&context.path(file))?;
     if plan.lab != context.global.lab {
         return Err(match plan.lab {
@@ -170,6 +193,7 @@ async fn exactly(
                 prior: state::read(context, &configuration.settings).await?,
                 world: world::build(context, configuration).await?,
                 took: Duration::ZERO,
+                until: until(arguments),
             };
             let reports = &arguments.reports;
             approved(context, loaded, &planned, file, reports, (held, interrupt)).await

@@ -23,6 +23,7 @@ pub(crate) async fn run(context: &Context, arguments: &DestroyArguments) -> Resu
     let goal = Goal {
         mode: Mode::Destroy,
         release_addresses: arguments.release_addresses,
+        ..Goal::apply()
     };
     apply::fresh(
         context,

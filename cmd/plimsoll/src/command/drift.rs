@@ -11,7 +11,7 @@ use crate::view::PlanShown;
 
 pub(crate) async fn run(context: &Context, arguments: &DriftArguments) -> Result<Exit, Failure> {
     let loaded = pipeline::load(context)?;
-    let planned = pipeline::plan(context, &loaded, Goal::APPLY).await?;
+    let planned = pipeline::plan(context, &loaded, Goal::apply()).await?;
     let plan = &planned.plan;
     let next = if plan.drift.is_empty() {
         Vec::new()

@@ -20,6 +20,8 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
             Mode::Apply
         },
         release_addresses: arguments.release_addresses,
+        refinements: arguments.refinements.refinements(),
+        until: None,
     };
     let (plan, took, exit) = match &arguments.snapshot {
         None => {
@@ -29,7 +31,7 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
         }
         Some(file) => {
             let (facts, stands_on) = snapshot::read(context, &loaded, file)?;
-            let mut plan = pipeline::plan_offline(&loaded, goal, &facts);
+            let mut plan = pipeline::plan_offline(&loaded, &goal, &facts);
             // That it is only to be read is no failure: it was asked for.
             let exit = exit(&plan, arguments.detailed_exitcode);
             stands_on.under(&mut plan);

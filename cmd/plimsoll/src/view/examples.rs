@@ -81,6 +81,7 @@ fn example(folder: &Path) -> Option<Example> {
         now: "2026-11-22T12:00:00Z".to_owned(),
         fresh_lineage: "00000000-0000-0000-0000-000000000000".to_owned(),
         release_addresses: false,
+        refinements: plimsoll_core::plan::Refinements::default(),
     });
     Some(Example {
         name,

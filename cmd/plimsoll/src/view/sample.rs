@@ -64,6 +64,10 @@ pub(crate) fn empty() -> Plan {
             network_interfaces: 0,
             guests: 2,
         },
+        rollout: plimsoll_core::plan::Rollout::default(),
+        accepted_unready: Vec::new(),
+        left_out: Vec::new(),
+        not_yet_applied: Vec::new(),
     }
 }
 
@@ -157,6 +161,8 @@ fn flow(address: &str, rule: &str, effect: Effect) -> Traffic {
         load_balancer: balancer(),
         effect,
         members: 2,
+        answering: 2,
+        lost: None,
     }
 }
 

@@ -111,7 +111,7 @@ impl Acceptance {
                     .at(self.span.clone(), format!("there is no code {}", self.code))
                     .help("plimsoll explain lists all codes"),
             ),
-            Some(code) if code.severity == Severity::Error => Some(
+            Some(code) if code.severity == Severity::Error && !may_be_meant(&self.code) => Some(
                 problem
                     .at(
                         self.span.clone(),
@@ -123,6 +123,11 @@ impl Acceptance {
             Some(_) => None,
         }
     }
+}
+
+/// An error that nobody refuses but us: the interruption may be meant.
+pub fn may_be_meant(code: &str) -> bool {
+    code == crate::plan::codes::SILENT_SWITCH.code
 }
 
 /// Takes away what is accepted.

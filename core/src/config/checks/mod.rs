@@ -20,8 +20,8 @@ mod probes;
 mod rules;
 mod skus;
 
-pub use accept::Accepted;
 pub(super) use accept::{Acceptance, acceptances};
+pub use accept::{Accepted, may_be_meant};
 
 use super::Desired;
 use crate::model::Diagnostic;

@@ -243,6 +243,19 @@ impl GuestFacts {
             .find(|l| l.hears(protocol, destination, port))
     }
 
+    /// Whether an application takes packets for this destination; for an address that is not known yet, one that listens on
+    /// every address.
+    pub fn answers(&self, protocol: Protocol, destination: &Where, port: Option<u16>) -> bool {
+        match destination {
+            Where::Known(address) => self.listens(protocol, *address, port).is_some(),
+            Where::AfterApply(_) => self.listeners.iter().any(|l| {
+                l.protocol == protocol
+                    && l.address.is_unspecified()
+                    && port.is_none_or(|port| port == l.port)
+            }),
+        }
+    }
+
     /// The state of one entry; an address that is not known yet is not there yet.
     pub fn state_of(&self, key: &EntryKey) -> EntryState {
         let entry = self.record().and_then(|r| r.entries.get(key));

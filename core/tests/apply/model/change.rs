@@ -9,7 +9,7 @@ impl Setup {
         let mut next = self.clone();
         for _ in 0..=tape.pick(3) {
             let names: Vec<&'static str> = next.rules.keys().copied().collect();
-            match tape.pick(11) {
+            match tape.pick(12) {
                 0 if names.len() > 1 => {
                     next.rules.remove(names[tape.pick(names.len())]);
                 }
@@ -92,6 +92,15 @@ impl Setup {
                     }
                 }
                 8 => {
+                    let port = [80, 81, 8080][tape.pick(3)];
+                    if let Some(rule) = names
+                        .get(tape.pick(names.len()))
+                        .and_then(|name| next.rules.get_mut(name))
+                    {
+                        rule.backend_port = port;
+                    }
+                }
+                9 => {
                     let fresh = Self::random(tape);
                     let fits = |nat: &Nat| {
                         next.frontends.contains_key(nat.frontend)
@@ -101,7 +110,7 @@ impl Setup {
                     next.shared = fresh.shared;
                     next.drain = fresh.drain;
                 }
-                9 => {
+                10 => {
                     // A rule moves to another pool, or another pool comes and it moves there.
                     if next.pools.len() == 1 {
                         next.pools = vec!["a", "b"];

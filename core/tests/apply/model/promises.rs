@@ -99,6 +99,8 @@ fn judged(path: &Path, seen: &BTreeMap<String, BTreeSet<Mode>>) -> Path {
         let cluster = path.floating && modes.contains(&Mode::Cluster);
         path.held |= none || cluster;
         path.admitted |= none || (cluster && modes.len() > 1);
+        // Who listens there is the cluster's affair, or nobody asked.
+        path.heard |= none || cluster;
     }
     path
 }
@@ -124,7 +126,8 @@ pub fn check_writes(run: &Run<'_>) -> Result<(), String> {
         for path in paths.iter().filter(known).filter(|_| *ours) {
             let now = judged(path, run.modes);
             let was = earlier.iter().find(|other| now.is_same(other));
-            match was.map(|was| judged(was, run.modes)) {
+            // What served, served in truth: only what comes after is judged by what is promised.
+            match was {
                 Some(was) if was.serves() && !now.serves() => {
                     return Err(format!(
                         "{what:?} stopped what served: {was:?} became {now:?}"
@@ -132,6 +135,10 @@ pub fn check_writes(run: &Run<'_>) -> Result<(), String> {
                 }
                 None if path.load_balancer == "web"
                     && !path.rule.starts_with("x-")
+                    // With the state lost, a rule that left the configuration is nobody's.
+                    && (!run.lost || run.setup.has(&path.rule))
+                    // Nor does anybody know how a frontend was meant that left it.
+                    && (!run.lost || run.setup.mode(&path.frontend).is_some())
                     && !run.meddled
                     && !now.is_ready() =>
                 {

@@ -123,6 +123,10 @@ impl Setup {
         setup
     }
 
+    pub fn has(&self, rule: &str) -> bool {
+        self.rules.contains_key(rule) || self.nat.contains_key(rule)
+    }
+
     pub fn mode(&self, frontend: &str) -> Option<Mode> {
         self.frontends.get(frontend).copied()
     }

@@ -48,11 +48,15 @@ impl Picture {
         pools.map(|pool| pool.name.as_str()).collect()
     }
 
+    /// Rules, and NAT rules that lead to a pool.
     fn rules(&self) -> Vec<&Item> {
-        self.load_balancer
-            .iter()
-            .flat_map(|lb| lb.of_kind(ItemKind::Rule))
-            .collect()
+        let kinds = [ItemKind::Rule, ItemKind::InboundNatRule];
+        let of = |lb| {
+            kinds
+                .into_iter()
+                .flat_map(move |kind| LoadBalancer::of_kind(lb, kind))
+        };
+        self.load_balancer.iter().flat_map(of).collect()
     }
 
     /// What a PUT carries.
@@ -66,23 +70,23 @@ impl Picture {
 }
 
 fn pools_of(rule: &Item) -> BTreeSet<&str> {
-    let ids = rule.list("backend_pools").iter();
+    let ids = rule.list("backend_pools").iter().map(String::as_str);
+    let ids = ids.chain(rule.text("backend_pool"));
     ids.filter_map(|id| id.rsplit('/').next()).collect()
 }
 
 /// What clients see of a rule.
 fn flow(rule: &Item) -> (Option<&str>, Option<i64>, Option<&str>) {
-    (
-        rule.text("frontend"),
-        rule.int("frontend_port"),
-        rule.text("protocol"),
-    )
+    let port = rule
+        .int("frontend_port")
+        .or(rule.int("frontend_port_range_start"));
+    (rule.text("frontend"), port, rule.text("protocol"))
 }
 
-/// The same rule to clients, whatever its name is.
-fn goes_on<'a>(rule: &Item, among: &[&'a Item]) -> Option<&'a Item> {
+/// The same rule, or the same rule to clients, whatever its name is.
+fn goes_on<'a>(rule: &'a Item, among: &'a [&'a Item]) -> impl Iterator<Item = &'a Item> {
     let same = |other: &&&Item| other.name == rule.name || flow(other) == flow(rule);
-    among.iter().find(same).copied()
+    among.iter().filter(same).copied()
 }
 
 /// The least number of PUTs.
@@ -103,10 +107,12 @@ pub fn forced(before: &Picture, after: &Picture, setup: &Setup) -> usize {
         for pool in pools_of(rule) {
             early.entry(pool).or_default().extend(before.in_pool(pool));
         }
-        let Some(was) = goes_on(rule, &old).filter(|was| serves(was)) else {
-            continue;
-        };
-        for pool in pools_of(rule).difference(&pools_of(was)) {
+        let moves = goes_on(rule, &old).filter(|was| serves(was));
+        let new_pools = moves.flat_map(|was| {
+            let (now, then) = (pools_of(rule), pools_of(was));
+            now.difference(&then).copied().collect::<Vec<_>>()
+        });
+        for pool in new_pools {
             let joining: BTreeSet<String> = after
                 .in_pool(pool)
                 .difference(&before.in_pool(pool))
@@ -147,7 +153,7 @@ pub fn forced(before: &Picture, after: &Picture, setup: &Setup) -> usize {
                 .iter()
                 .filter(|rule| pools_of(rule).contains(pool))
                 .any(|rule| {
-                    goes_on(rule, &new).is_some_and(|kept| {
+                    goes_on(rule, &new).any(|kept| {
                         pools_of(kept)
                             .iter()
                             .any(|pool| early.get(pool).is_some_and(|nics| !nics.is_empty()))

@@ -74,6 +74,10 @@ fn with_addresses(w: &mut Inner, resource: &LoadBalancer) -> LoadBalancer {
         .get(&resource.id)
         .map(|lb| lb.dynamic_addresses.clone())
         .unwrap_or_default();
+    if w.adds {
+        let value = serde_json::Value::String("regional".to_owned());
+        made.rest.insert("scope".to_owned(), value);
+    }
     made.dynamic_addresses.clear();
     made.members.clear();
     for frontend in resource

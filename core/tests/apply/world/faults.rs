@@ -20,6 +20,8 @@ pub enum Fault {
     DieAfter,
     /// It happens, and someone asks the run to stop.
     Stop,
+    /// Nothing happens and no answer comes; someone asks the run to stop.
+    Hang,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,14 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// A store answers or fails; what hangs is a write of Azure or of a guest.
+    pub(super) fn spare_the_state(&mut self) {
+        if self.at.get(&self.effects) == Some(&Fault::Hang) {
+            self.at.remove(&self.effects);
+            self.at.insert(self.effects + 1, Fault::Hang);
+        }
+    }
+
     fn next(&mut self) -> Option<Fault> {
         self.effects += 1;
         self.at.remove(&(self.effects - 1))
@@ -88,6 +98,10 @@ impl World {
         match fault {
             Some(Fault::Refuse) => return Err(lost()),
             Some(Fault::DieBefore) => self.die().await,
+            Some(Fault::Hang) => {
+                self.with(|w| w.faults.stop.store(true, Ordering::SeqCst));
+                pending::<()>().await;
+            }
             Some(Fault::Stop) => self.with(|w| w.faults.stop.store(true, Ordering::SeqCst)),
             Some(Fault::LoseAnswer | Fault::DieAfter) | None => {}
         }
@@ -101,7 +115,7 @@ impl World {
                 self.die().await;
                 result
             }
-            Some(Fault::Refuse | Fault::DieBefore | Fault::Stop) | None => result,
+            Some(Fault::Refuse | Fault::DieBefore | Fault::Stop | Fault::Hang) | None => result,
         }
     }
 

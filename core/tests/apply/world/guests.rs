@@ -142,10 +142,16 @@ fn compare(facts: &GuestFacts, order: &GuestOrder<'_>) -> Result<(), WorldError>
         });
     }
     let touches = order.step.ensure.iter().chain(&order.step.release);
+    // What appeared in the meantime is somebody's: taking it for ours would be taking it away later.
+    let appeared = |touch: &Touch| {
+        let now = facts.state_of(&touch.key);
+        touch.after.live && !touch.before.live && now.live && now.claims == touch.before.claims
+    };
     let moved: Vec<String> = touches
         .filter(|touch| {
             let now = facts.state_of(&touch.key);
-            now.claims != touch.before.claims && now.claims != touch.after.claims
+            appeared(touch)
+                || (now.claims != touch.before.claims && now.claims != touch.after.claims)
         })
         .map(|touch| touch.key.to_string())
         .collect();

@@ -9,8 +9,10 @@ use plimsoll_core::model::*;
 use plimsoll_core::plan::*;
 use plimsoll_core::state::{State, Writer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 mod azure;
 mod faults;
@@ -55,6 +57,8 @@ pub struct Inner {
     pub hidden: BTreeSet<ArmId>,
     /// How many load balancer PUTs succeed before one fails.
     pub puts_left: Option<usize>,
+    /// Azure's answers hold more than was sent.
+    pub adds: bool,
     pub saved: Option<String>,
     /// Every state that was written, oldest first.
     pub saves: Vec<String>,
@@ -76,8 +80,13 @@ pub struct Inner {
     pub meddler: Option<fn(&mut Inner, usize) -> Option<String>>,
     /// Lineages given out so far: a lost state is followed by another one.
     pub lineages: usize,
-    /// When the engine waited for connections to end, in seconds, after so many writes.
+    /// When something waited, in seconds, after so many writes.
     pub waits: Vec<(usize, u64)>,
+    /// Goes on only while something waits.
+    pub clock: Duration,
+    /// What the command line says of the next plan, and of the next run.
+    pub refinements: Refinements,
+    pub until: Option<Phase>,
 }
 
 /// Where packets go after something happened.
@@ -215,6 +224,7 @@ impl World {
                 format!("lineage-{}", w.lineages)
             }),
             release_addresses: false,
+            refinements: self.with(|w| w.refinements.clone()),
         })
     }
 
@@ -248,7 +258,11 @@ impl World {
         });
         let say = |event| events.lock().unwrap().push(event);
         let outcome = {
-            let mut running = Box::pin(run(plan, state, writer, &outside, &say, &stop));
+            let halt = Halt {
+                asked: &stop,
+                after: self.with(|w| w.until),
+            };
+            let mut running = Box::pin(run(plan, state, writer, &outside, &say, halt));
             let mut context = Context::from_waker(Waker::noop());
             let mut polls = 0;
             loop {
@@ -281,6 +295,7 @@ impl World {
 #[async_trait]
 impl KeepState for World {
     async fn save(&self, text: &str) -> Result<(), WorldError> {
+        self.with(|w| w.faults.spare_the_state());
         self.effect(|w| {
             w.saved = Some(text.to_owned());
             w.saves.push(text.to_owned());
@@ -296,14 +311,27 @@ impl Clock for World {
         "2026-01-01T00:00:00Z".to_owned()
     }
 
-    fn monotonic(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+    fn monotonic(&self) -> Duration {
+        self.with(|w| w.clock)
     }
 
-    async fn sleep(&self, time: std::time::Duration) {
+    /// Everything else gets its turn meanwhile.
+    async fn sleep(&self, time: Duration) {
+        let mut slept = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut slept, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
         self.with(|w| {
-            let after = w.writes.len();
-            w.waits.push((after, time.as_secs()));
+            w.clock += time;
+            if time >= Duration::from_secs(1) {
+                let after = w.writes.len();
+                w.waits.push((after, time.as_secs()));
+            }
         });
     }
 }

@@ -103,6 +103,7 @@ impl Scene {
             now: "2026-01-01T00:00:00Z".to_owned(),
             fresh_lineage: "11111111-1111-1111-1111-111111111111".to_owned(),
             release_addresses: false,
+            refinements: plimsoll_core::plan::Refinements::default(),
         })
     }
 
@@ -132,7 +133,10 @@ impl Scene {
             },
             &world,
             &|event| said.lock().unwrap().push_str(&format!("{event:?}\n")),
-            &stop,
+            apply::Halt {
+                asked: &stop,
+                after: None,
+            },
         )
         .await;
         match outcome.is_complete() {

@@ -203,6 +203,7 @@ pub(super) enum Does {
     DeleteLoadBalancer,
     PutNetworkInterface,
     GuestScript,
+    WaitForListeners,
     Drain,
     Record,
 }
@@ -460,6 +461,7 @@ fn step(step: &plan::Step) -> Step {
             StepAction::DeleteLoadBalancer { .. } => Does::DeleteLoadBalancer,
             StepAction::PutNetworkInterface { .. } => Does::PutNetworkInterface,
             StepAction::Guest(_) => Does::GuestScript,
+            StepAction::WaitForListeners { .. } => Does::WaitForListeners,
             StepAction::Drain { .. } => Does::Drain,
             StepAction::Record => Does::Record,
         },

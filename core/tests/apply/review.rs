@@ -1,0 +1,591 @@
+//! What reviews and the model tests found, each as the shortest story that shows it; and what an operator asks of one run.
+
+use crate::world::{Fault, World, configuration};
+use plimsoll_core::apply::{Event, GRACE};
+use plimsoll_core::model::{Addr, Protocol};
+use plimsoll_core::plan::{DriftKind, Edge, Effect, Mode, Phase, Plan, Refinements, StepAction};
+use plimsoll_core::state::StepStatus;
+
+const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
+
+fn addr(text: &str) -> Addr {
+    text.parse().unwrap()
+}
+
+/// The example without the rule of this name.
+fn without_rule(name: &str) -> String {
+    let from = EXAMPLE.find(&format!("  rule \"{name}\" {{")).unwrap();
+    let length = EXAMPLE[from..].find("\n  }\n").unwrap() + 5;
+    format!("{}{}", &EXAMPLE[..from], &EXAMPLE[from + length..])
+}
+
+fn applied() -> World {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| {
+        w.writes.clear();
+        w.waits.clear();
+    });
+    world
+}
+
+fn plan(world: &World, text: &str) -> Plan {
+    let plan = world.plan(&configuration(text), Mode::Apply);
+    assert!(plan.applyable, "{:#?} {:#?}", plan.blocked, plan.findings);
+    plan
+}
+
+fn writes(world: &World) -> Vec<String> {
+    world.with(|w| w.writes.clone())
+}
+
+/// Two pools that stay, two rules, three machines by their pools.
+fn two_pools(first: &str, second: &str, machines: [&str; 3]) -> String {
+    let rule = |name: &str, pool: &str, port: u16| {
+        format!(
+            "  rule \"{name}\" {{\n    frontend = frontend.green\n    backend_pools = [backend_pool.{pool}]\n    \
+             protocol = \"Tcp\"\n    frontend_port = {port}\n    backend_port = {port}\n    floating_ip = true\n  }}\n"
+        )
+    };
+    let before = EXAMPLE.find("  backend_pool \"vms\" {}").unwrap();
+    let mut text = EXAMPLE[..before].to_owned();
+    text.push_str("  backend_pool \"a\" {}\n  backend_pool \"b\" {}\n");
+    text.push_str(&rule("one", first, 80));
+    text.push_str(&rule("two", second, 8080));
+    text.push_str("}\n");
+    for (number, pools) in (1..).zip(machines) {
+        let pools: Vec<String> = pools
+            .chars()
+            .map(|pool| format!("load_balancer.web.backend_pool.{pool}"))
+            .collect();
+        let id = crate::world::network("networkInterfaces", &format!("vm{number}-nic"));
+        text.push_str(&format!(
+            "guest \"vm{number}\" {{\n  os = \"linux\"\n  network_interface \"main\" {{\n    id = \"{id}\"\n    \
+             ip_configuration = \"ipconfig1\"\n    backend_pools = [{}]\n  }}\n  connection \"ssh\" {{\n    host = \"vm{number}\"\n  }}\n}}\n",
+            pools.join(", ")
+        ));
+    }
+    text
+}
+
+fn of_three() -> World {
+    let world = World::of_the_example();
+    let ports = [(Protocol::Tcp, 80), (Protocol::Tcp, 8080)];
+    world.with(|w| w.add_machine("vm3", "10.0.0.13", &ports));
+    world
+}
+
+/// A guest holds what its rules need, whatever they are called.
+#[test]
+fn a_rule_under_another_name_touches_no_guest() {
+    let world = applied();
+    world.apply(&EXAMPLE.replace("rule \"purple\"", "rule \"violet\""));
+    assert_eq!(writes(&world), ["PUT web"]);
+}
+
+/// Found by the model: the NIC joined the new pool and left the old one in one write, before the rule had moved.
+#[test]
+fn a_machine_that_moves_with_its_rule_serves_all_the_time() {
+    let world = of_three();
+    world.apply(&two_pools("a", "b", ["a", "a", "b"]));
+    world.with(|w| {
+        w.watch = Some(|w| {
+            let answers = w.connect("65.52.0.1", 80, Protocol::Tcp);
+            let serves = |name: &str| answers.iter().any(|(n, a)| n == name && a.is_ok());
+            assert!(
+                serves("vm1") && serves("vm2"),
+                "{answers:?} after {:?}",
+                w.writes
+            );
+        });
+    });
+    // Rule one moves to pool b, and its machines with it.
+    world.apply(&two_pools("b", "b", ["b", "b", "b"]));
+}
+
+/// Found by the model: a machine that joins a pool ahead of the write is sent what the pool's old rules send.
+#[test]
+fn a_machine_that_joins_early_is_ready_for_the_rules_that_are_about_to_leave() {
+    let world = of_three();
+    world.apply(&two_pools("a", "b", ["a", "", "b"]));
+    world.with(|w| {
+        w.watch = Some(|w| {
+            for port in [80, 8080] {
+                for (name, answer) in w.connect("65.52.0.1", port, Protocol::Tcp) {
+                    assert!(
+                        answer.is_ok(),
+                        "{port} on {name}: {answer:?} after {:?}",
+                        w.writes
+                    );
+                }
+            }
+        });
+    });
+    // The rules change places; vm1 goes to b with rule one, where rule two still is.
+    let swapped = two_pools("b", "a", ["b", "", "a"]);
+    world.apply(&swapped);
+    let again = world.plan(&configuration(&swapped), Mode::Apply);
+    assert!(!again.has_changes(), "{:#?}", again.changes);
+    world.with(|w| {
+        let record = w.guests["vm1"].record().unwrap();
+        assert!(
+            record
+                .entries
+                .keys()
+                .all(|key| !key.to_string().contains(" port 8080 "))
+        );
+    });
+}
+
+/// A member that leaves is not made ready for new rules, so it is out before they come.
+#[test]
+fn a_member_leaves_before_new_rules_come() {
+    let world = of_three();
+    world.apply(&two_pools("a", "b", ["a", "a", "b"]));
+    world.with(|w| {
+        w.watch = Some(|w| {
+            for (name, answer) in w.connect("65.52.0.1", 8080, Protocol::Tcp) {
+                assert!(answer.is_ok(), "{name}: {answer:?} after {:?}", w.writes);
+            }
+        });
+    });
+    let text = two_pools("a", "a", ["a", "a", "b"]);
+    let shrunk = text[..text.find("guest \"vm2\"").unwrap()].to_owned()
+        + &text[text.find("guest \"vm3\"").unwrap()..];
+    world.apply(&shrunk);
+}
+
+/// Found by the model: what an admin set in the meantime was taken for ours, and taken away later.
+#[test]
+fn what_appears_between_plan_and_script_is_not_ours() {
+    let world = World::of_the_example();
+    let plan = plan(&world, EXAMPLE);
+    world.with(|w| {
+        w.meddler = Some(|w, _| {
+            let key = "address 65.52.0.1".parse().unwrap();
+            crate::world::set(w.guests.get_mut("vm1").unwrap(), &key, true);
+            Some("holds 65.52.0.1".to_owned())
+        });
+        w.faults.meddling.insert(2, 0);
+    });
+    let (outcome, _) = world.run(&plan);
+    assert!(!outcome.stale.is_empty());
+    assert!(world.with(|w| w.guests["vm1"].record().is_none()));
+}
+
+/// The drain of a rule is in the configuration, and the rule is not in it any more.
+#[test]
+fn connections_of_a_deleted_rule_have_the_time_that_it_gave_them() {
+    let patient = EXAMPLE.replace(
+        "rule \"purple\" {",
+        "rule \"purple\" {\n    drain = \"30s\"",
+    );
+    let world = World::of_the_example();
+    world.apply(&patient);
+    world.with(|w| {
+        w.writes.clear();
+        w.waits.clear();
+    });
+    world.apply(&without_rule("purple").replace("rule \"dns\"", "rule \"names\""));
+    let (writes, waits) = world.with(|w| (w.writes.clone(), w.waits.clone()));
+    assert_eq!(writes[0], "PUT web");
+    assert!(waits.contains(&(1, 30)), "{waits:?} among {writes:?}");
+    assert!(writes.len() > 1, "{writes:?}");
+}
+
+#[test]
+fn a_rule_waits_for_its_listeners() {
+    let patient = EXAMPLE.replace(
+        "rule \"purple\" {",
+        "rule \"purple\" {\n    wait_for_listener = \"20s\"",
+    );
+    let world = World::of_the_example();
+    let taken = world.with(|w| std::mem::take(&mut w.guests.get_mut("vm2").unwrap().listeners));
+    let plan = plan(&world, &patient);
+    let (outcome, events) = world.run(&plan);
+    assert!(!outcome.is_complete());
+    assert!(
+        !writes(&world).contains(&"PUT web".to_owned()),
+        "{:?}",
+        writes(&world)
+    );
+    assert!(world.with(|w| w.clock.as_secs()) >= 20);
+    let said = events.iter().find_map(|event| match event {
+        Event::Failed { error, .. } => Some(error.clone()),
+        _ => None,
+    });
+    let said = said.unwrap();
+    assert!(
+        said.contains("nothing listens on tcp port 80 of 65.52.0.2 in guest.vm2"),
+        "{said}"
+    );
+    // Someone starts it; the same plan goes on.
+    world.with(|w| w.guests.get_mut("vm2").unwrap().listeners = taken);
+    let (outcome, events) = world.run(&plan);
+    assert!(outcome.is_complete(), "{events:#?}");
+}
+
+#[test]
+fn a_rule_does_not_move_to_where_nothing_listens() {
+    let world = applied();
+    let moved = EXAMPLE.replace("backend_port  = 8080", "backend_port  = 9090");
+    let refused = world.plan(&configuration(&moved), Mode::Apply);
+    assert!(!refused.applyable);
+    let codes: Vec<&str> = refused.findings.iter().map(|f| &*f.code).collect();
+    assert!(codes.contains(&"PL0318"), "{codes:?}");
+    let meant =
+        format!("{moved}\naccept \"PL0318\" {{\n  reason = \"A maintenance window.\"\n}}\n");
+    let plan = plan(&world, &meant);
+    let flow = plan.traffic.iter().find(|t| t.rule == "alt").unwrap();
+    assert!(matches!(flow.effect, Effect::Changes { .. }));
+    assert_eq!((flow.answering, flow.members), (0, 2));
+}
+
+#[test]
+fn no_more_members_are_away_than_may_be() {
+    let careful = EXAMPLE.replace(
+        "  backend \"local\" {",
+        "  rollout {\n    max_unavailable = 1\n  }\n\n  backend \"local\" {",
+    );
+    let world = World::of_the_example();
+    world.with(|w| w.failing.insert("vm1".to_owned()));
+    let (outcome, events) = world.run(&plan(&world, &careful));
+    assert!(!outcome.is_complete());
+    assert!(
+        !writes(&world).contains(&"script vm2".to_owned()),
+        "{:?}",
+        writes(&world)
+    );
+    let told = events.iter().any(|event| {
+        matches!(event, Event::Skipped { because, .. } if because.contains("max_unavailable"))
+    });
+    assert!(told, "{events:#?}");
+}
+
+#[test]
+fn as_many_guests_as_allowed_are_worked_on_at_once() {
+    let one_by_one = EXAMPLE.replace(
+        "  backend \"local\" {",
+        "  rollout {\n    max_parallel = 1\n  }\n\n  backend \"local\" {",
+    );
+    let world = World::of_the_example();
+    let (outcome, events) = world.run(&plan(&world, &one_by_one));
+    assert!(outcome.is_complete());
+    let mut at_work = 0;
+    for event in events {
+        let is_guest = |addr: &Addr, title: &str| {
+            addr.to_string().starts_with("guest.") && title.contains("firewall")
+        };
+        match event {
+            Event::Started { addr, title, .. } if is_guest(&addr, &title) => at_work += 1,
+            Event::Verified { addr, title, .. } if is_guest(&addr, &title) => at_work -= 1,
+            _ => {}
+        }
+        assert!(at_work <= 1);
+    }
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_starts_nothing_more_and_ends_in_time() {
+    for at in 0..12 {
+        let world = World::of_the_example();
+        let plan = plan(&world, EXAMPLE);
+        world.with(|w| w.faults.at.insert(at, Fault::Hang));
+        let (outcome, events) = world.run(&plan);
+        assert!(outcome.interrupted, "{at}: {outcome:#?}");
+        assert!(world.with(|w| w.clock) <= GRACE * 2, "{at}");
+        // After the request nothing starts: the writes are those that were in flight.
+        let started = events
+            .iter()
+            .filter(|e| matches!(e, Event::Started { .. }))
+            .count();
+        // The last writes are in flight together.
+        assert!(started < plan.steps.len() || at > 7, "{at}");
+        world.with(|w| w.faults.at.clear());
+        let (outcome, events) = world.run(&plan);
+        assert!(outcome.is_complete(), "{at}: {events:#?}");
+    }
+}
+
+#[test]
+fn what_is_in_flight_when_time_is_up_stays_in_the_journal() {
+    let world = World::of_the_example();
+    let plan = plan(&world, EXAMPLE);
+    // The first effect is the save that opens the journal, the second the one before the first steps.
+    world.with(|w| w.faults.at.insert(2, Fault::Hang));
+    let (outcome, _) = world.run(&plan);
+    assert!(outcome.interrupted);
+    let journal = world.state().unwrap().journal.unwrap();
+    let in_flight = |status: &StepStatus| matches!(status, StepStatus::InFlight { .. });
+    assert!(journal.steps.values().any(in_flight), "{journal:#?}");
+}
+
+#[test]
+fn until_expand_readies_guests_and_leaves_rules_alone() {
+    let world = World::of_the_example();
+    let plan = plan(&world, EXAMPLE);
+    world.with(|w| w.until = Some(Phase::Expand));
+    let (outcome, _) = world.run(&plan);
+    assert_eq!(outcome.failed + outcome.skipped, 0);
+    assert!(outcome.held > 0);
+    let done = writes(&world);
+    assert!(done.contains(&"script vm1".to_owned()) && done.contains(&"script vm2".to_owned()));
+    assert!(
+        !done
+            .iter()
+            .any(|write| write == "PUT web" || write.ends_with("-nic")),
+        "{done:?}"
+    );
+    // The same plan goes on with the rest.
+    world.with(|w| w.until = None);
+    let (outcome, events) = world.run(&plan);
+    assert!(outcome.is_complete(), "{events:#?}");
+    assert_eq!(
+        writes(&world).iter().filter(|w| *w == "script vm1").count(),
+        1
+    );
+}
+
+#[test]
+fn a_guest_that_may_be_unready_holds_nothing_up() {
+    let world = World::of_the_example();
+    world.with(|w| {
+        w.unreachable.insert("vm2".to_owned());
+        w.refinements.accept_unready.insert(addr("guest.vm2"));
+    });
+    let plan = plan(&world, EXAMPLE);
+    assert_eq!(plan.accepted_unready, [addr("guest.vm2")]);
+    let (outcome, events) = world.run(&plan);
+    assert!(outcome.is_complete(), "{events:#?}");
+    let served = world.with(|w| w.connect("65.52.0.1", 80, Protocol::Tcp));
+    assert_eq!(
+        served.len(),
+        1,
+        "vm2 joins nothing while nobody knows what is in it: {served:?}"
+    );
+    // It comes back: the next plan is about it alone.
+    world.with(|w| {
+        w.unreachable.clear();
+        w.refinements = Refinements::default();
+        w.writes.clear();
+    });
+    world.apply(EXAMPLE);
+    assert_eq!(writes(&world), ["script vm2", "PUT vm2-nic"]);
+}
+
+#[test]
+fn a_guest_whose_script_fails_holds_nothing_up_where_that_is_accepted() {
+    let world = World::of_the_example();
+    world.with(|w| {
+        w.failing.insert("vm2".to_owned());
+        w.refinements.accept_unready.insert(addr("guest.vm2"));
+    });
+    let (outcome, _) = world.run(&plan(&world, EXAMPLE));
+    assert!(!outcome.is_complete());
+    let served = world.with(|w| w.connect("65.52.0.1", 80, Protocol::Tcp));
+    assert!(
+        served.len() == 1 && served.iter().all(|(_, a)| a.is_ok()),
+        "{served:?}"
+    );
+}
+
+#[test]
+fn a_target_takes_what_it_needs_and_nothing_else() {
+    let world = applied();
+    let address = "address 65.52.0.1".parse().unwrap();
+    world.with(|w| {
+        for name in ["vm1", "vm2"] {
+            crate::world::set(w.guests.get_mut(name).unwrap(), &address, false);
+        }
+        w.refinements.targets.push(addr("guest.vm1"));
+    });
+    let plan = world.apply(EXAMPLE);
+    assert_eq!(writes(&world), ["script vm1"]);
+    let left: Vec<String> = plan.left_out.iter().map(|l| l.addr.to_string()).collect();
+    assert_eq!(left, ["guest.vm2"]);
+    assert!(
+        plan.changes
+            .iter()
+            .all(|c| c.addr.to_string() != "guest.vm2")
+    );
+}
+
+#[test]
+fn what_waits_for_something_excluded_goes_with_it() {
+    let world = World::of_the_example();
+    world.with(|w| w.refinements.excludes.push(addr("guest.vm2")));
+    let plan = world.apply(EXAMPLE);
+    let done = writes(&world);
+    assert!(done.contains(&"script vm1".to_owned()), "{done:?}");
+    assert!(
+        !done.iter().any(|w| w == "PUT web" || w == "script vm2"),
+        "{done:?}"
+    );
+    let why = plan
+        .left_out
+        .iter()
+        .find(|l| l.addr.to_string() == "load_balancer.web");
+    assert!(why.unwrap().why.contains("guest.vm2"), "{why:?}");
+}
+
+#[test]
+fn a_target_that_is_not_there_is_said() {
+    let world = World::of_the_example();
+    world.with(|w| w.refinements.targets.push(addr("guest.vm9")));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    assert!(!plan.applyable);
+    assert!(
+        plan.blocked
+            .iter()
+            .any(|b| b.contains("--target guest.vm9") && b.contains("guest.vm"))
+    );
+}
+
+/// A bug of the planner must not hang a pipeline at night.
+#[test]
+fn steps_that_wait_in_a_circle_fail() {
+    let world = World::of_the_example();
+    let mut plan = plan(&world, EXAMPLE);
+    let last = plan.steps.last().unwrap().id;
+    for step in &mut plan.steps {
+        let why = "a circle".to_owned();
+        step.after.push(Edge { step: last, why });
+    }
+    let (outcome, events) = world.run(&plan);
+    assert!(!outcome.is_complete() && outcome.done == 0);
+    assert!(
+        events
+            .iter()
+            .any(|e| matches!(e, Event::Failed { error, .. } if error.contains("circle")))
+    );
+}
+
+/// A PUT's answer may hold more than was sent. What was read back then is as good as what was planned.
+#[test]
+fn a_plan_goes_on_after_azure_added_something() {
+    let world = World::of_the_example();
+    let plan = plan(&world, EXAMPLE);
+    world.with(|w| {
+        w.adds = true;
+        w.failing.insert("vm3".to_owned());
+        // The NICs are not written any more.
+        let after = plan
+            .steps
+            .iter()
+            .filter(|s| matches!(s.action, StepAction::Guest(_)))
+            .count();
+        assert_eq!(after, 2);
+    });
+    // It dies as soon as the NICs are about to be written.
+    let mut at = 0;
+    loop {
+        let tried = world.clone();
+        tried.with(|w| w.faults.at.insert(at, Fault::DieBefore));
+        assert!(tried.run_or_die(&plan).is_none(), "it always dies");
+        let done = writes(&tried);
+        let journal = tried.state().and_then(|state| state.journal);
+        let recorded = journal.is_some_and(|j| {
+            let found = |s: &StepStatus| matches!(s, StepStatus::Done { found: Some(_) });
+            j.steps.values().filter(|s| found(s)).count() == 3
+        });
+        at += 1;
+        if done.contains(&"PUT web".to_owned()) && recorded {
+            let (outcome, events) = tried.run(&plan);
+            assert!(outcome.is_complete(), "{:#?} {events:#?}", outcome.stale);
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_plan_says_what_members_lose_and_what_it_costs() {
+    let world = applied();
+    let shrunk = EXAMPLE[..EXAMPLE.find("guest \"vm2\"").unwrap()].to_owned();
+    let plan = plan(&world, &shrunk);
+    let green = plan.traffic.iter().find(|t| t.rule == "green").unwrap();
+    let lost = green.lost.unwrap();
+    assert_eq!((lost.members, lost.of, lost.until), (1, 2, None));
+    assert!(
+        matches!(&green.effect, Effect::Changes { what, .. } if what == "1 of 2 members leave")
+    );
+    let cost = plan.cost();
+    // vm2 leaves and is undone: one NIC, one script; the load balancer is only read.
+    assert_eq!((cost.writes, cost.scripts), (1, 1));
+    assert_eq!(cost.requests, plan_gets(&plan) + 4);
+    assert!(cost.seconds >= 5 && cost.drain_seconds == 0);
+}
+
+fn plan_gets(plan: &Plan) -> usize {
+    let nics = plan
+        .steps
+        .iter()
+        .filter(|s| matches!(s.action, StepAction::PutNetworkInterface { .. }));
+    let mut relied: Vec<String> = plan
+        .relies_on
+        .iter()
+        .filter_map(|r| {
+            serde_json::to_value(r).unwrap()["id"]
+                .as_str()
+                .map(str::to_owned)
+        })
+        .collect();
+    relied.sort();
+    relied.dedup();
+    nics.count() + relied.len()
+}
+
+#[test]
+fn a_rule_that_moves_to_a_new_pool_is_lost_by_nobody() {
+    let world = applied();
+    let moved = EXAMPLE
+        .replace("backend_pool \"vms\"", "backend_pool \"new\"")
+        .replace("backend_pool.vms", "backend_pool.new");
+    let plan = plan(&world, &moved);
+    assert!(
+        plan.traffic.iter().all(|t| t.lost.is_none()),
+        "{:#?}",
+        plan.traffic
+    );
+}
+
+/// The id is of the thing, not of its value today: a ticket that names it stays right.
+#[test]
+fn a_finding_of_drift_keeps_its_id() {
+    let world = applied();
+    let minutes = |value: i64| {
+        world.with(|w| {
+            let lb = w.load_balancers.values_mut().next().unwrap();
+            let rules = lb
+                .items
+                .get_mut(&plimsoll_core::model::ItemKind::Rule)
+                .unwrap();
+            let name = "idle_timeout_in_minutes".to_owned();
+            rules["green"]
+                .attributes
+                .insert(name, plimsoll_core::model::Attr::Int(value));
+        });
+        let drift = plan(&world, EXAMPLE).drift;
+        assert_eq!(drift.len(), 1, "{drift:#?}");
+        drift[0].clone()
+    };
+    let (first, second) = (minutes(15), minutes(20));
+    assert_eq!(first.id, second.id);
+    assert_ne!(first.what, second.what);
+}
+
+#[test]
+fn what_the_configuration_asks_for_since_is_no_drift() {
+    let world = applied();
+    let plan = plan(
+        &world,
+        &EXAMPLE.replace("frontend_port = 8000", "frontend_port = 8001"),
+    );
+    assert!(plan.drift.is_empty());
+    let pending: Vec<&str> = plan.not_yet_applied.iter().map(|d| &*d.what).collect();
+    assert_eq!(pending, ["rule \"alt\": frontend_port is to change"]);
+    assert!(
+        plan.not_yet_applied
+            .iter()
+            .all(|d| d.kind == DriftKind::NotYetApplied)
+    );
+}
