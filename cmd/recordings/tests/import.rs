@@ -144,6 +144,7 @@ fn wrong(lb: &LoadBalancer, known: &BTreeMap<ArmId, PublicIp>) -> Option<String>
         now: "2026-01-01T00:00:00Z".to_owned(),
         fresh_lineage: "lineage".to_owned(),
         release_addresses: false,
+        refinements: plimsoll_core::plan::Refinements::default(),
     });
     let mut out = String::new();
     for change in &plan.changes {

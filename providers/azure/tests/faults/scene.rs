@@ -86,6 +86,7 @@ impl Scene {
             now: "2026-01-01T00:00:00Z".to_owned(),
             fresh_lineage: "lineage-1".to_owned(),
             release_addresses: true,
+            refinements: plimsoll_core::plan::Refinements::default(),
         })
     }
 
@@ -111,7 +112,12 @@ impl Scene {
         };
         let events = Mutex::new(Vec::new());
         let keep = |event| events.lock().unwrap().push(event);
-        let outcome = run(plan, state, by, &world, &keep, &AtomicBool::new(false)).await;
+        let never = AtomicBool::new(false);
+        let halt = plimsoll_core::apply::Halt {
+            asked: &never,
+            after: None,
+        };
+        let outcome = run(plan, state, by, &world, &keep, halt).await;
         (outcome, events.into_inner().unwrap())
     }
 
