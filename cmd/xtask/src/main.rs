@@ -24,6 +24,7 @@ const HELP: &str = "\
 Usage: cargo xtask TASK
 
   test      install what the tests need (where it may), then run every test
+  install   install what the tests need, to run one of them with `cargo test`
   ci        what CI runs: formatting, lints, layers, then every test, none skipped
   nightly [WORD]        what is too slow for every change: all steps, or those with WORD in their name
   layers    check that no crate depends where it may not
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::test(test::Skips::Named),
+        Some("install") => test::install(),
         Some("ci") => ci(),
         Some("nightly") => nightly::nightly(&arguments[1..]),
         Some("layers") => layers::check(),

@@ -12,10 +12,16 @@ pub(crate) enum Skips {
     Forbidden,
 }
 
-pub(crate) fn test(skips: Skips) -> Result<(), String> {
+/// What tests need, so that one of them can be run alone.
+pub(crate) fn install() -> Result<(), String> {
     ensure(FOR_TESTS)?;
     crate::python::install_packages();
     crate::npm::install();
+    Ok(())
+}
+
+pub(crate) fn test(skips: Skips) -> Result<(), String> {
+    install()?;
     // Built first, so that a compile error is seen before a wall of test output.
     cargo(&["test", "--workspace", "--no-run", "--quiet"])?;
     let arguments = [
