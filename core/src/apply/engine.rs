@@ -487,6 +487,15 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What the step makes ours. Once it has started the journal says it, with every address filled in.
+    fn intent(&self, step: &Step) -> Vec<StateEdit> {
+        let journal = self.state.journal.as_ref();
+        match journal.and_then(|j| j.steps.get(&step.id)) {
+            Some(StepStatus::InFlight { intent, .. }) => intent.clone(),
+            Some(StepStatus::Done { .. } | StepStatus::Failed { .. }) | None => step.record.clone(),
+        }
+    }
+
     fn note(&mut self, id: StepId, status: StepStatus) {
         if let Some(journal) = &mut self.state.journal {
             journal.steps.insert(id, status);
@@ -505,7 +514,7 @@ impl<'a> Run<'a> {
 
     fn fail(&mut self, step: &Step, error: &str, retryable: bool) {
         self.ended.failed.insert(step.id);
-        let intent = step.record.clone();
+        let intent = self.intent(step);
         self.note(
             step.id,
             StepStatus::Failed {
@@ -599,17 +608,7 @@ impl<'a> Run<'a> {
                     Found::Guest(facts) => self.known.guest(&step.addr, *facts),
                     Found::Nothing => {}
                 }
-                let intent = match self
-                    .state
-                    .journal
-                    .as_ref()
-                    .and_then(|j| j.steps.get(&step.id))
-                {
-                    Some(StepStatus::InFlight { intent, .. }) => intent.clone(),
-                    Some(StepStatus::Done { .. } | StepStatus::Failed { .. }) | None => {
-                        step.record.clone()
-                    }
-                };
+                let intent = self.intent(step);
                 for edit in &intent {
                     self.state.edit(edit);
                 }

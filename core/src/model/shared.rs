@@ -28,6 +28,10 @@ impl<T> Shared<T> {
         self.0.push(element.into());
     }
 
+    pub fn retain(&mut self, mut stays: impl FnMut(&T) -> bool) {
+        self.0.retain(|element| stays(element));
+    }
+
     pub fn first(&self) -> Option<&T> {
         self.0.first().map(Arc::as_ref)
     }

@@ -124,9 +124,7 @@ pub fn complete(
             .iter()
             .filter(|g| !g.accepted_unready)
             .all(|g| g.unreadable.is_none() && g.blocked.is_empty())
-        && public_ips
-            .iter()
-            .all(|p| !p.blocked.iter().any(|b| b.contains("could not be read")))
+        && public_ips.iter().all(|p| p.readable)
 }
 
 /// Someone else's load balancer that could not be read: what guests need is not known then.

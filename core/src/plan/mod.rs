@@ -14,6 +14,7 @@ mod guest;
 mod load_balancer;
 mod map;
 mod needs;
+mod part;
 mod past;
 mod public_ip;
 mod question;

@@ -22,6 +22,8 @@ pub struct PublicIpPlan {
     pub record: Vec<StateEdit>,
     pub relies_on: Option<Reliance>,
     pub blocked: Vec<String>,
+    /// It could be read.
+    pub readable: bool,
 }
 
 fn overlay(desired: &DesiredPublicIp, observed: Option<&PublicIp>) -> PublicIp {
@@ -87,11 +89,10 @@ pub fn declared(
             attributes: after.attributes.clone(),
         }],
         relies_on: None,
-        blocked: Vec::new(),
+        blocked: unread(addr, observation),
+        readable: !matches!(observation, Some(Observation::Unreadable { .. })),
     };
-    if let Some(Observation::Unreadable { why }) = observation {
-        plan.blocked
-            .push(format!("{addr} could not be read: {why}"));
+    if !plan.readable {
         return plan;
     }
     plan.blocked = replacing(addr, &fields, observed.is_some());
@@ -173,12 +174,15 @@ pub fn undeclared(
         delete,
         record: vec![StateEdit::Remove { addr: addr.clone() }],
         relies_on: None,
-        blocked: match observation {
-            Some(Observation::Unreadable { why }) => {
-                vec![format!("{addr} could not be read: {why}")]
-            }
-            Some(Observation::Present(_) | Observation::Absent) | None => Vec::new(),
-        },
+        blocked: unread(addr, observation),
+        readable: !matches!(observation, Some(Observation::Unreadable { .. })),
+    }
+}
+
+fn unread(addr: &Addr, observation: Option<&Observation<PublicIp>>) -> Vec<String> {
+    match observation {
+        Some(Observation::Unreadable { why }) => vec![format!("{addr} could not be read: {why}")],
+        Some(Observation::Present(_) | Observation::Absent) | None => Vec::new(),
     }
 }
 

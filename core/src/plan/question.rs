@@ -9,6 +9,7 @@ use super::findings::findings;
 use super::fold::Fold;
 use super::guest::{GuestPlan, Membership, Rules, Surroundings, guest, lost_lineages, placed};
 use super::load_balancer::{self, LoadBalancerPlan};
+use super::part::keep;
 use super::past::{
     let_go, let_go_items, moved, not_importable, note_item_moves, pending_moves, protected,
     record_moves,
@@ -27,7 +28,7 @@ use crate::model::guest::{Claim, GuestFacts};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, Kind, Severity};
 use crate::state::{Recorded, State};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 /// Everything that a plan is made from.
@@ -108,7 +109,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     // Destroying still reads addresses from the configuration: it knows them even where the state does not.
     let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
     let public_ips = plan_public_ips(question, desired);
-    let load_balancers = plan_load_balancers(question, desired, &public);
+    let mut load_balancers = plan_load_balancers(question, desired, &public);
     let rules = Rules::new(desired, question.observed, &load_balancers, &public);
     // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
     let wanted = needed(desired, prior);
@@ -134,7 +135,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         fold: Fold::default(),
         accept_unready: &question.refinements.accept_unready,
     };
-    let guests: Vec<GuestPlan> = places
+    let mut guests: Vec<GuestPlan> = places
         .into_iter()
         .map(|(reference, place)| match place {
             Ok(membership) => guest(reference, membership, &around),
@@ -178,6 +179,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     let mut blocked: Vec<String> = blocks.into_iter().map(|block| block.why).collect();
     blocked.sort();
     blocked.dedup();
+    // Drift is told of all that is wanted, whatever part of it this plan does.
     let compared = Compared {
         prior: certain,
         observed: question.observed,
@@ -186,6 +188,21 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     };
     let mut drift = drift(&compared);
     drift.extend(cluster_drift::drift(certain, &findings));
+    let not_yet_applied = not_yet_applied(&compared);
+    if !left_out.is_empty() {
+        keep(&steps, &mut load_balancers, &mut guests);
+        let kept = load_balancers.iter().map(|p| &p.change);
+        let kept: BTreeMap<&Addr, &Change> = kept
+            .chain(guests.iter().map(|p| &p.change))
+            .map(|change| (&change.addr, change))
+            .collect();
+        for change in &mut changes {
+            if let Some(kept) = kept.get(&change.addr) {
+                *change = (*kept).clone();
+                note_item_moves(change, desired);
+            }
+        }
+    }
     let topology = topology(&Scene {
         desired,
         observed: question.observed,
@@ -218,7 +235,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         }),
         steps,
         relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
-        not_yet_applied: not_yet_applied(&compared),
+        not_yet_applied,
         drift,
         topology,
         findings,

@@ -1,9 +1,10 @@
 //! The main job against a simulated world: plan, apply, drift, heal, contract, destroy.
 
 use crate::world::{self, Fault, World, configuration, without_runs};
-use plimsoll_core::model::Protocol;
 use plimsoll_core::model::guest::EntryKey;
+use plimsoll_core::model::{Protocol, Where};
 use plimsoll_core::plan::{Action, DriftKind, Effect, Mode, StepAction};
+use plimsoll_core::state::{StateEdit, StepStatus};
 
 const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
 
@@ -203,6 +204,33 @@ fn a_guest_that_fails_keeps_the_rule_from_going_live_and_the_next_run_goes_on() 
             .iter()
             .all(|(_, a)| a.is_ok())
     );
+}
+
+/// A script that failed may have done its part, at an address that Azure chose after the plan was made.
+#[test]
+fn what_a_failed_step_may_have_made_is_kept_with_its_address() {
+    let world = World::of_the_example();
+    world.with(|w| w.failing.insert("vm2".to_owned()));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    let (outcome, _) = world.run(&plan);
+    assert_eq!(outcome.failed, 1);
+    let journal = outcome.state.journal.unwrap();
+    let failed = journal.steps.values().find_map(|status| match status {
+        StepStatus::Failed { intent, .. } => Some(intent),
+        StepStatus::InFlight { .. } | StepStatus::Done { .. } => None,
+    });
+    let keys: Vec<&EntryKey> = failed
+        .unwrap()
+        .iter()
+        .filter_map(|edit| match edit {
+            StateEdit::Entry { key, .. } => Some(key),
+            _ => None,
+        })
+        .collect();
+    let address: EntryKey = "address 65.52.0.1".parse().unwrap();
+    assert!(keys.contains(&&address), "{keys:?}");
+    let open = |key: &&EntryKey| matches!(key.destination(), Some(Where::AfterApply(_)));
+    assert!(!keys.iter().any(open), "{keys:?}");
 }
 
 #[test]

@@ -428,6 +428,35 @@ fn what_waits_for_something_excluded_goes_with_it() {
     assert!(why.unwrap().why.contains("guest.vm2"), "{why:?}");
 }
 
+/// The load balancer waits for both guests; only one of them joins the pool then.
+#[test]
+fn a_part_of_a_plan_promises_no_more_than_it_does() {
+    let world = World::of_the_example();
+    world.with(|w| w.refinements.targets.push(addr("guest.vm1")));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    let change = |name: &str| {
+        let found = plan.changes.iter().find(|c| c.addr == addr(name));
+        found.unwrap_or_else(|| panic!("{name} is not in the plan"))
+    };
+    assert_eq!(change("guest.vm1").memberships.len(), 1);
+    assert!(change("guest.vm2").memberships.is_empty());
+    assert!(!change("guest.vm2").entries.is_empty());
+    for traffic in &plan.traffic {
+        assert_eq!(traffic.members, 1, "{traffic:?}");
+    }
+    assert!(plan.left_out.iter().any(|l| l.addr == addr("guest.vm2")));
+}
+
+#[test]
+fn a_load_balancer_that_is_left_out_stays_as_it_is() {
+    let world = World::of_the_example();
+    world.with(|w| w.refinements.excludes.push(addr("load_balancer.web")));
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    let joins = plan.changes.iter().flat_map(|c| &c.memberships).count();
+    assert_eq!((joins, plan.traffic.len()), (0, 0));
+    assert!(plan.changes.iter().all(|c| c.items.is_empty()));
+}
+
 #[test]
 fn a_target_that_is_not_there_is_said() {
     let world = World::of_the_example();

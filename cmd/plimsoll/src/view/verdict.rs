@@ -67,7 +67,9 @@ pub(crate) fn plan(plan: &Plan) -> Verdict {
         return verdict;
     }
     if !plan.has_changes() {
-        if plan.complete {
+        if !plan.left_out.is_empty() {
+            verdict.say("No changes in what was asked for; more is left out");
+        } else if plan.complete {
             verdict.say("No changes: ");
             verdict.name(&plan.deployment);
             verdict.say(" is as declared");

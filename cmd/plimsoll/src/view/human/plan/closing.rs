@@ -112,6 +112,19 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
     counts(shown, page);
 }
 
+/// What a plan without changes says; that all is as declared only where all was looked at.
+fn nothing(plan: &Plan) -> String {
+    if !plan.applyable {
+        "Nothing is planned: it cannot be applied as it is.".to_owned()
+    } else if !plan.left_out.is_empty() {
+        "No changes in what was asked for; more is left out.".to_owned()
+    } else if !plan.complete {
+        "No changes in what could be read.".to_owned()
+    } else {
+        format!("No changes: {} is as declared.", plan.deployment)
+    }
+}
+
 /// How many of what, and the next command.
 pub(super) fn counts(shown: &PlanShown<'_>, page: &mut Page) {
     let plan = shown.plan;
@@ -119,7 +132,7 @@ pub(super) fn counts(shown: &PlanShown<'_>, page: &mut Page) {
     if plan.has_changes() {
         page.line(Line::plain(tally::sentence(&plan.tally())).hang(2));
     } else {
-        page.line(Ink::Strong.line(format!("No changes: {} is as declared.", plan.deployment)));
+        page.line(Ink::Strong.line(nothing(plan)));
     }
     if !plan.complete {
         page.line(
