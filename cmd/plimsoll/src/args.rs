@@ -113,6 +113,9 @@ pub(crate) enum Command {
     Schema(SchemaArguments),
     /// Record masked facts, for a plan without rights
     Snapshot(SnapshotArguments),
+    /// Print what a guest must run, to hand it to someone else
+    #[command(subcommand)]
+    Guest(GuestCommand),
     /// Look into the state, or mend it by hand
     #[command(subcommand)]
     State(StateCommand),
@@ -455,6 +458,30 @@ pub(crate) struct SnapshotArguments {
     /// Write into this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  plimsoll guest script vm1 > vm1.sh                   for whoever may be root there
+  plimsoll guest script vm1 --undo > vm1-undo.sh       takes it away again
+  plimsoll guest script web > /var/lib/cloud/scripts/per-boot/plimsoll.sh")]
+pub(crate) enum GuestCommand {
+    /// Print the script that makes a machine hold what its rules need
+    #[command(after_help = "\
+The guest is not asked: the script itself finds out which firewall the machine has, and what its
+own address is. It does nothing twice, so that it may run at each boot, and `apply` takes over what
+it made. Notes go to standard error.
+
+Exit codes: 0 the script is whole, 3 some of what the guest needs is not known yet and missing in it")]
+    Script {
+        /// As in the configuration: vm1, or guest.web["a"]
+        #[arg(value_name = "GUEST")]
+        guest: String,
+        /// Print the script that takes it all away again
+        #[arg(long)]
+        undo: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

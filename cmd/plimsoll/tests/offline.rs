@@ -162,3 +162,94 @@ fn colour_only_when_it_is_asked_for() {
         .contains('\u{1b}')
     );
 }
+
+const GUEST: &str = r#"
+load_balancer "web" {
+  resource_group = "rg-web"
+  location       = "westeurope"
+
+  frontend "internal" {
+    subnet             = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/virtualNetworks/web/subnets/web"
+    private_ip_address = "10.0.0.100"
+  }
+
+  backend_pool "vms" {}
+
+  rule "web" {
+    frontend      = frontend.internal
+    backend_pools = [backend_pool.vms]
+    protocol      = "Tcp"
+    frontend_port = 80
+    backend_port  = 8080
+    floating_ip   = true
+  }
+}
+
+guest "vm" {
+  for_each = toset(["a", "b"])
+  os       = "linux"
+
+  network_interface "main" {
+    id               = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/networkInterfaces/${each.key}"
+    ip_configuration = "ipconfig1"
+    backend_pools    = [load_balancer.web.backend_pool.vms]
+  }
+
+  connection "ssh" {
+    host = each.key
+  }
+}
+"#;
+
+/// Nobody is asked for what the configuration says: neither Azure nor the guest.
+#[test]
+fn the_script_of_a_guest_is_data_and_what_is_unknown_is_said() {
+    let whole = format!("{CONFIGURATION}{GUEST}");
+    let directory = directory(&[("web.plim.hcl", whole.as_bytes())]);
+    let script = |more: &[&str]| {
+        let arguments = [&["guest", "script", "vm[\"a\"]"], more].concat();
+        plimsoll(directory.path(), &arguments)
+    };
+    let output = script(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(err(&output), "");
+    let text = out(&output);
+    for line in [
+        "# plimsoll: guest.vm[\"a\"], deployment web.",
+        "#   holds address 10.0.0.100",
+        "\"$1_address\" 10.0.0.100/32",
+        "'firewall tcp port 8080 to 10.0.0.100'",
+        "read_record 'web' 'guest script' 0",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(out(&script(&["--undo"])).contains("#   lets go of address 10.0.0.100"));
+    let json: serde_json::Value = serde_json::from_slice(&script(&["--json"]).stdout).unwrap();
+    assert_eq!(
+        (&json["complete"], json["script"].as_str()),
+        (&true.into(), Some(text.as_str()))
+    );
+
+    let stranger = plimsoll(directory.path(), &["guest", "script", "vm"]);
+    assert_eq!(stranger.status.code(), Some(1));
+    assert!(
+        err(&stranger).contains("It has guest.vm[\"a\"], guest.vm[\"b\"]."),
+        "{}",
+        err(&stranger)
+    );
+
+    let public = whole.replace("private_ip_address = \"10.0.0.100\"\n", "");
+    std::fs::write(directory.path().join("web.plim.hcl"), public).unwrap();
+    let output = script(&[]);
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    assert!(
+        err(&output).contains(
+            "Not known yet, and so not in the script: the address of internal, for rule \"web\"."
+        ),
+        "{}",
+        err(&output)
+    );
+    let windows = whole.replace("\"linux\"", "\"windows\"");
+    std::fs::write(directory.path().join("web.plim.hcl"), windows).unwrap();
+    assert!(err(&script(&[])).contains("plan --show-scripts"));
+}

@@ -6,6 +6,7 @@ mod blocked;
 mod cluster_drift;
 pub mod codes;
 mod cost;
+mod demand;
 mod drift;
 mod file;
 mod findings;
@@ -32,6 +33,7 @@ mod wanted;
 
 pub use cluster_drift::unsettled;
 pub use cost::Cost;
+pub use demand::{Demand, demand};
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
 pub use question::{Question, Refinements, plan};

@@ -24,7 +24,7 @@ use super::traffic::{Flows, traffic};
 use super::wanted::needed;
 use super::{Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Rollout};
 use crate::config::{self, Configuration, Desired};
-use crate::model::guest::{Claim, GuestFacts};
+use crate::model::guest::{BY_SCRIPT, Claim, GuestFacts};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, Kind, Severity};
 use crate::state::{Recorded, State};
@@ -102,10 +102,12 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         deployment: question.configuration.settings.deployment.clone(),
         lineage: prior.map_or_else(|| question.fresh_lineage.clone(), |p| p.lineage.clone()),
     };
-    let predecessors = match prior {
-        Some(prior) => prior.predecessors.clone(),
-        None => lost_lineages(question.observed, &claim),
-    };
+    let mut predecessors = lost_lineages(question.observed, &claim);
+    if let Some(prior) = prior {
+        // A script by hand has no state of its own; any other lineage belongs to somebody.
+        predecessors.retain(|lineage| lineage == BY_SCRIPT);
+        predecessors.extend(prior.predecessors.iter().cloned());
+    }
     // Destroying still reads addresses from the configuration: it knows them even where the state does not.
     let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
     let public_ips = plan_public_ips(question, desired);

@@ -2,6 +2,7 @@
 
 use crate::world::{Fault, World, configuration};
 use plimsoll_core::apply::{Event, GRACE};
+use plimsoll_core::model::guest::{BY_SCRIPT, RecordFact};
 use plimsoll_core::model::{Addr, Protocol};
 use plimsoll_core::plan::{DriftKind, Edge, Effect, Mode, Phase, Plan, Refinements, StepAction};
 use plimsoll_core::state::StepStatus;
@@ -617,4 +618,36 @@ fn what_the_configuration_asks_for_since_is_no_drift() {
             .iter()
             .all(|d| d.kind == DriftKind::NotYetApplied)
     );
+}
+
+/// `guest script` on a machine that had no state yet, and was applied to meanwhile.
+#[test]
+fn what_a_script_by_hand_made_is_taken_over_and_what_another_state_made_is_not() {
+    let world = applied();
+    let relabel = |lineage: &str| {
+        world.with(|w| {
+            let facts = w.guests.get_mut("vm1").unwrap();
+            let RecordFact::Present { record, .. } = &mut facts.record else {
+                panic!("vm1 has a record");
+            };
+            for entry in record.entries.values_mut() {
+                let mut claim = entry.claims.pop_first().unwrap();
+                claim.lineage = lineage.to_owned();
+                entry.claims.insert(claim);
+            }
+        });
+    };
+    relabel("of someone else");
+    let theirs = world.plan(&configuration(EXAMPLE), Mode::Apply);
+    assert!(!theirs.applyable, "{:#?}", theirs.blocked);
+    relabel(BY_SCRIPT);
+    let takes_over = plan(&world, EXAMPLE);
+    assert!(takes_over.has_changes());
+    world.run(&takes_over);
+    assert!(!plan(&world, EXAMPLE).has_changes());
+    let record = world.with(|w| w.guests["vm1"].record().cloned().unwrap());
+    let state = world.state().unwrap();
+    for claim in record.entries.values().flat_map(|entry| &entry.claims) {
+        assert_eq!(claim.lineage, state.lineage);
+    }
 }

@@ -13,6 +13,7 @@ use plimsoll_core::model::guest::{
 };
 use plimsoll_core::model::{Addr, Kind};
 use plimsoll_core::plan::GuestStep;
+use plimsoll_guest::linux;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -105,6 +106,39 @@ fn shellcheck(text: &str) {
 fn both_scripts_pass_shellcheck() {
     shellcheck(&plimsoll_guest::show_probe(Os::Linux));
     shellcheck(&script("web", "l", "a").unwrap());
+}
+
+#[test]
+fn scripts_for_machines_that_nobody_read_pass_shellcheck() {
+    let keys = [
+        "address 65.52.0.1",
+        "address fd00:f1::1",
+        "firewall all to 65.52.0.1",
+        "firewall tcp port 80 to fd00:f1::1",
+        "firewall tcp port 8080 from 168.63.129.16 to 192.0.0.8",
+        "firewall tcp port 8080 to 100::8",
+    ];
+    for (keys, undo) in [(&keys[..], false), (&keys[..], true), (&[], false)] {
+        shellcheck(&standalone(keys, "web", "l", undo).unwrap());
+    }
+}
+
+fn standalone(
+    keys: &[&str],
+    deployment: &str,
+    lineage: &str,
+    undo: bool,
+) -> Result<String, linux::standalone::NoStandalone> {
+    linux::standalone::script(&linux::standalone::Standalone {
+        guest: &Addr::keyed(Kind::Guest, "vm", "a"),
+        claim: &Claim {
+            deployment: deployment.to_owned(),
+            lineage: lineage.to_owned(),
+        },
+        run: 7,
+        entries: &keys.iter().map(|key| key.parse().unwrap()).collect(),
+        undo,
+    })
 }
 
 #[test]

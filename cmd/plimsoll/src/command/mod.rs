@@ -8,6 +8,7 @@ mod drift;
 mod explain;
 mod fmt;
 mod graph;
+mod guest;
 mod import;
 mod init;
 mod lab;
@@ -40,6 +41,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Show(arguments) => show::run(context, &arguments),
         Command::Map => map::run(context).await,
         Command::Snapshot(arguments) => snapshot::run(context, &arguments).await,
+        Command::Guest(command) => guest::run(context, &command).await,
         Command::State(command) => state::run(context, command).await,
         Command::Trace(arguments) => trace::run(context, &arguments).await,
         Command::Graph(arguments) => graph::run(context, &arguments),

@@ -6,10 +6,16 @@ use crate::model::{Protocol, Where};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where Azure's health probes come from (IPv4).
 pub const AZURE_PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
+
+/// Stands for a machine's own IPv4 address in what is written for machines that nobody has read. IANA's dummy address
+/// (RFC 7600): no machine has it.
+pub const OWN_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 8));
+/// The same for IPv6, from the discard-only prefix (RFC 6666).
+pub const OWN_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 8));
 
 /// A hole in the host firewall, as narrow as the rule that needs it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

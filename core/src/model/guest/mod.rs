@@ -8,13 +8,15 @@ mod record;
 mod weak_host;
 
 pub use connection::{Connection, GuestRef, Interface, Os};
-pub use entry::{AZURE_PROBE_SOURCE, EntryKey, EntryState, NotAnEntry, Opening, Touch};
+pub use entry::{
+    AZURE_PROBE_SOURCE, EntryKey, EntryState, NotAnEntry, OWN_IPV4, OWN_IPV6, Opening, Touch,
+};
 pub use facts::{
     GuestFacts, InterfaceAddress, InterfaceHardware, Listener, NetworkFacts, PersistedAddress,
     RecordFact, ReplyPath,
 };
 pub use firewall::{Chain, Firewall, FirewallKind, FirewallRule, Packet, Target, Verdict};
-pub use record::{Claim, Entry, GuestRecord, RECORD_FORMAT, RecordError};
+pub use record::{BY_SCRIPT, Claim, Entry, GuestRecord, RECORD_FORMAT, RecordError};
 pub use weak_host::{
     Direction, InterfaceRole, IpFamily, Setting, SettingOn, SystemInterface, WeakHost,
     WeakHostSettings,

@@ -14,6 +14,10 @@ pub struct Claim {
     pub lineage: String,
 }
 
+/// The lineage of claims that a script made where there was no state yet (`plimsoll guest script`). Whatever state the
+/// deployment gets takes them over.
+pub const BY_SCRIPT: &str = "guest script";
+
 /// Something that we made in the guest. What was there before us has no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

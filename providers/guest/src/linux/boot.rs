@@ -13,7 +13,7 @@ pub(crate) const BOOT: &str = "/var/lib/plimsoll/boot.sh";
 pub(crate) const UNIT: &str = "/etc/systemd/system/plimsoll.service";
 pub(crate) const UNIT_TEXT: &str = include_str!("plimsoll.service");
 
-const HEAD: &str = "#!/bin/sh
+pub(crate) const HEAD: &str = "#!/bin/sh
 # Made by plimsoll from record.json beside it, and written anew with it. plimsoll.service runs it at boot.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C

@@ -1,8 +1,4 @@
 # What this machine is like, read only: one framed answer. A tool that is missing leaves its section out.
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-LC_ALL=C
-export PATH LC_ALL
-have() { command -v "$1" >/dev/null 2>&1; }
 # Every line of an output is marked, so that nothing in it can be taken for a frame.
 print_section() {
   printf '== %s %s\n' "$1" "$2"
@@ -35,8 +31,6 @@ file_section() {
     print_section "$1" absent ''
   fi
 }
-# Files of /proc have no size.
-has_text() { grep -q . "$1" 2>/dev/null; }
 print_settings() {
   for file in \
     /proc/sys/net/ipv4/conf/*/rp_filter \
@@ -52,9 +46,6 @@ print_settings() {
     IFS= read -r value <"$file" || continue
     printf '%s=%s\n' "${file#/proc/sys/}" "$value"
   done
-}
-print_init() {
-  if [ -d /run/systemd/system ]; then echo systemd; else cat /proc/1/comm; fi
 }
 # The driver tells the NICs that the host gives from those that software makes. `/sys` can be another namespace's, so the
 # hardware address goes with it and is compared.
@@ -98,13 +89,6 @@ print_replies() {
   done
 }
 print_record_digest() { sha256sum </var/lib/plimsoll/record.json; }
-# The lines that name an entry, where the digest says that nobody but us has written them.
-print_boot_lines() {
-  found=$(sed '$d' /var/lib/plimsoll/boot.sh | sha256sum) || return 1
-  if [ "$(tail -n 1 /var/lib/plimsoll/boot.sh)" = "# sha256 ${found%% *}" ]; then
-    grep ' # plimsoll: ' /var/lib/plimsoll/boot.sh
-  fi
-}
 print_sections() {
   command_section hostname uname -n
   command_section user id -u

@@ -10,6 +10,7 @@ pub(crate) mod listeners;
 pub(crate) mod network;
 pub(crate) mod pack;
 pub(crate) mod script;
+pub mod standalone;
 pub(crate) mod verify;
 pub mod write;
 

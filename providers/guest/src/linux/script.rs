@@ -1,6 +1,8 @@
 //! The text of scripts. Whatever comes from outside goes through `quote`, everything else is typed.
 
-const FACTS: &str = include_str!("facts.sh");
+/// What every script needs.
+pub(crate) const COMMON: &str = include_str!("common.sh");
+const FACTS: &str = concat!(include_str!("common.sh"), include_str!("facts.sh"));
 
 /// One word for sh, whatever is in it.
 pub(crate) fn quote(text: &str) -> String {

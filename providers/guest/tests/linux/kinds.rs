@@ -4,7 +4,7 @@ use crate::namespace::{Namespace, Step};
 use crate::writes::life;
 use plimsoll_core::model::guest::FirewallKind;
 
-fn namespace_with(tools: &[&str]) -> Option<Namespace> {
+pub(crate) fn namespace_with(tools: &[&str]) -> Option<Namespace> {
     let namespace = Namespace::new("")?;
     for tool in tools {
         if !namespace.has(tool) {
@@ -16,7 +16,7 @@ fn namespace_with(tools: &[&str]) -> Option<Namespace> {
 }
 
 /// As Debian (policy) and Red Hat (a last rule that rejects) ship it.
-fn iptables_rules(tool: &str, last: &str) -> String {
+pub(crate) fn iptables_rules(tool: &str, last: &str) -> String {
     let (icmp, reject) = if tool.starts_with("ip6") {
         ("ipv6-icmp", "icmp6-adm-prohibited")
     } else {
@@ -75,7 +75,7 @@ fn on_legacy_iptables() {
     on_iptables("-legacy", "policy");
 }
 
-fn ufw() -> Option<Namespace> {
+pub(crate) fn ufw() -> Option<Namespace> {
     let namespace = namespace_with(&["ufw"])?;
     if namespace
         .run("sh", "test -r /etc/ufw/user.rules\n")
@@ -161,7 +161,7 @@ fn an_inactive_ufw_is_no_firewall_and_is_not_switched_on() {
     );
 }
 
-fn firewalld() -> Option<Namespace> {
+pub(crate) fn firewalld() -> Option<Namespace> {
     let namespace = namespace_with(&["firewalld", "dbus-daemon"])?;
     let start = "mkdir -p /run/dbus
         dbus-daemon --system --fork >/dev/null 2>&1

@@ -2,6 +2,7 @@
 //! - `writes`: expand, run again, boot, contract, on nftables and without a firewall
 //! - `enact`: the engine's traits, tools that lie, a huge guest, every shell
 //! - `kinds`: the same life on ufw, iptables (both backends) and firewalld
+//! - `standalone`: the script for machines that nobody has read
 //! - `refusals`: cut, late, locked, moved, denied
 
 #![expect(
@@ -14,4 +15,5 @@ mod enact;
 mod kinds;
 mod namespace;
 mod refusals;
+mod standalone;
 mod writes;

@@ -162,7 +162,7 @@ impl Namespace {
         self.sh("ip -o addr | sed 's/valid_lft.*//'; nft -s list ruleset 2>/dev/null | grep -v '^# Warning'
             for tool in iptables ip6tables iptables-legacy ip6tables-legacy; do $tool-save 2>/dev/null | sed -e '/^#/d' -e 's/ \\[.*//'; done
             find /etc/systemd /var/lib /run /etc/firewalld -path /run/dbus -prune -o -print 2>/dev/null | sort | grep -vx -e /var/lib/plimsoll -e /var/lib/plimsoll/record.json
-            cat /etc/ufw/user.rules /etc/ufw/user6.rules /etc/firewalld/policies/* 2>/dev/null; true\n")
+            cat /etc/ufw/user.rules /etc/ufw/user6.rules /etc/firewalld/policies/*.xml 2>/dev/null; true\n")
     }
 
     /// Sends one step the way `enact` does and returns the facts, or what was refused.
