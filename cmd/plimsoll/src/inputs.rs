@@ -195,8 +195,18 @@ fn hcl(text: &str, file: &Arc<str>) -> (BTreeMap<String, Value>, Vec<Diagnostic>
     };
     let (mut values, mut diagnostics) = (BTreeMap::new(), Vec::new());
     for structure in &body {
-        match structure.as_attribute() {
-            Some(attribute) => match lang::evaluate(&attribute.value, file, &Alone) {
+        if let Some(block) = structure.as_block() {
+            diagnostics.push(
+                Diagnostic::error(BLOCK, "a block in a variable file")
+                    .at(
+                        lang::span_of_block(block, file),
+                        "only `name = value` lines may stand here",
+                    )
+                    .help("Write `name = value`, one a line; an object is written `name = { … }`."),
+            );
+        }
+        if let Some(attribute) = structure.as_attribute() {
+            match lang::evaluate(&attribute.value, file, &Alone) {
                 Ok(value) => {
                     values.insert(
                         attribute.key.as_str().to_owned(),
@@ -204,15 +214,7 @@ fn hcl(text: &str, file: &Arc<str>) -> (BTreeMap<String, Value>, Vec<Diagnostic>
                     );
                 }
                 Err(wrong) => diagnostics.extend(wrong),
-            },
-            None => diagnostics.push(
-                Diagnostic::error(BLOCK, "a block in a variable file")
-                    .at(
-                        Span::new(Arc::clone(file), 0..0),
-                        "only `name = value` lines may stand here",
-                    )
-                    .help("Write `name = value`, one a line."),
-            ),
+            }
         }
     }
     (values, diagnostics)

@@ -4,7 +4,7 @@ use super::tools::{Tool, ensure, find};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TARGETS: [&str; 3] = ["evaluate", "format", "variables"];
+const TARGETS: [&str; 4] = ["evaluate", "format", "variables", "configuration"];
 const SECONDS: u64 = 600;
 
 /// libFuzzer is C++ that comes with its crate.

@@ -5,6 +5,7 @@
     reason = "tasks talk to the person who runs them"
 )]
 
+mod bench;
 mod fuzz;
 mod layers;
 mod model;
@@ -30,11 +31,12 @@ Usage: cargo xtask TASK
   layers    check that no crate depends where it may not
   bless     rewrite golden files after a change that was meant; read their diff
   oracle DIR            compare the language with Terraform's answers in DIR
+  bench     seconds and memory of the released binary at Azure's limits, beside the budgets
   recordings DIR        hold recorded Azure traffic in DIR against client and emulator
   model [STEPS] [SEED]  random configurations and failures against a simulated world (100000 writes and saves, from seed 1)
   mutants [NAME]        plant faults in a copy of the tree; each must be caught by a test
   fuzz [TARGET] [SECONDS]
-                        feed nonsense to the language: evaluate, format, variables (600 s each)
+                        feed nonsense to the language: evaluate, format, variables, configuration (600 s each)
 ";
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Some("layers") => layers::check(),
         Some("bless") => test::bless(),
         Some("oracle") => folder(&arguments).and_then(oracle::oracle),
+        Some("bench") => bench::bench(),
         Some("recordings") => folder(&arguments).and_then(recordings::recordings),
         Some("model") => numbers(&arguments).and_then(|(steps, seed)| model::model(steps, seed)),
         Some("mutants") => mutants::mutants(arguments.get(1).map(String::as_str)),

@@ -1,6 +1,6 @@
 //! What is too slow for every change: long variants, and clients that are large to install.
 
-use crate::{model, mutants, python, tools};
+use crate::{fuzz, model, mutants, python, tools};
 
 struct Step {
     name: &'static str,
@@ -20,6 +20,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "faults planted in the code, each to be caught by a test",
         run: || mutants::mutants(None),
+    },
+    Step {
+        name: "nonsense fed to the language, ten minutes for each target",
+        run: || fuzz::fuzz(&[]),
     },
     Step {
         name: "azure-cli against the emulator",

@@ -35,15 +35,23 @@ pub(super) struct Evaluator<'a> {
 /// How much work an evaluation was: tests compare sizes with it, since seconds depend on the machine.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
+    /// Expressions evaluated, each time.
+    pub evaluated: Cell<u64>,
+    /// References resolved.
+    pub resolved: Cell<u64>,
+    /// Blocks and attributes gone through to find others.
     pub looked_at: Cell<u64>,
 }
 
 impl Counts {
-    pub(super) fn add(&self, blocks: usize) {
-        let more = u64::try_from(blocks).unwrap_or(u64::MAX);
-        self.looked_at
-            .set(self.looked_at.get().saturating_add(more));
+    pub(super) fn look_at(&self, structures: usize) {
+        add(&self.looked_at, structures);
     }
+}
+
+fn add(count: &Cell<u64>, more: usize) {
+    let more = u64::try_from(more).unwrap_or(u64::MAX);
+    count.set(count.get().saturating_add(more));
 }
 
 enum Memory {
@@ -213,6 +221,7 @@ impl<'a> Evaluator<'a> {
 impl Scope for Place<'_> {
     fn resolve(&self, root: &str, path: &[Step], span: &Span) -> Result<Resolved, Vec<Diagnostic>> {
         let evaluator = self.evaluator;
+        add(&evaluator.counts.resolved, 1);
         let first = path.first().and_then(Step::name);
         if let Some((_, each)) = self.names.iter().rev().find(|(name, _)| name == root) {
             return match first {
@@ -293,6 +302,10 @@ impl Scope for Place<'_> {
 
     fn files(&self) -> &dyn Files {
         self.evaluator.files
+    }
+
+    fn evaluating(&self) {
+        add(&self.evaluator.counts.evaluated, 1);
     }
 
     fn now(&self) -> Option<jiff::Timestamp> {

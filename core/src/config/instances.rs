@@ -35,7 +35,31 @@ pub(super) struct Statics {
     dynamics: HashMap<String, Vec<usize>>,
 }
 
-pub(super) type Generations = Result<Rc<Vec<Rc<Generated>>>, Vec<Diagnostic>>;
+/// What a `dynamic` block generates.
+#[derive(Debug)]
+pub(super) struct Generation {
+    all: Vec<Rc<Generated>>,
+    by_label: HashMap<String, usize>,
+}
+
+impl Generation {
+    /// Of two with one label, which is reported elsewhere, the first.
+    fn of(all: Vec<Rc<Generated>>) -> Self {
+        let mut by_label = HashMap::with_capacity(all.len());
+        for (at, generated) in all.iter().enumerate() {
+            if let Some(label) = generated.labels.first() {
+                by_label.entry(label.clone()).or_insert(at);
+            }
+        }
+        Self { all, by_label }
+    }
+
+    fn find(&self, label: &str) -> Option<&Rc<Generated>> {
+        self.by_label.get(label).and_then(|at| self.all.get(*at))
+    }
+}
+
+pub(super) type Generations = Result<Rc<Generation>, Vec<Diagnostic>>;
 
 fn key_of(place: &Place<'_>) -> String {
     place.each.map(|e| e.key.clone()).unwrap_or_default()
@@ -77,7 +101,7 @@ impl<'a> Evaluator<'a> {
         problems: &mut Vec<Diagnostic>,
     ) -> Vec<Block<'b>> {
         let mut all = Vec::new();
-        self.counts.add(block.hcl.body.len());
+        self.counts.look_at(block.hcl.body.len());
         for child in block.blocks() {
             if child.kind() != "dynamic" {
                 all.push(child.within(block));
@@ -90,6 +114,7 @@ impl<'a> Evaluator<'a> {
                     };
                     all.extend(
                         generated
+                            .all
                             .iter()
                             .map(|by| Block::generated(content.file, content.hcl, Rc::clone(by))),
                     );
@@ -113,7 +138,7 @@ impl<'a> Evaluator<'a> {
             }
             self.generations.borrow_mut().insert(memory.clone(), None);
         }
-        let found = expand(dynamic, parent, place).map(Rc::new);
+        let found = expand(dynamic, parent, place).map(|all| Rc::new(Generation::of(all)));
         if once {
             self.generations
                 .borrow_mut()
@@ -127,7 +152,7 @@ impl<'a> Evaluator<'a> {
             return Rc::clone(known);
         }
         let mut statics = Statics::default();
-        self.counts.add(block.hcl.body.len());
+        self.counts.look_at(block.hcl.body.len());
         for (at, structure) in block.hcl.body.iter().enumerate() {
             let Structure::Block(child) = structure else {
                 continue;
@@ -162,7 +187,7 @@ impl<'a> Evaluator<'a> {
         kind: ItemKind,
         label: &str,
     ) -> Result<Option<Block<'b>>, Vec<Diagnostic>> {
-        self.counts.add(1);
+        self.counts.look_at(1);
         let statics = self.statics(block);
         let at = |at: usize| match block.hcl.body.get(at) {
             Some(Structure::Block(hcl)) => Some(Block::written(block.file, hcl)),
@@ -177,10 +202,8 @@ impl<'a> Evaluator<'a> {
                 continue;
             };
             let generated = self.generated(&dynamic, block, place)?;
-            let one = generated
-                .iter()
-                .find(|g| g.labels.first().is_some_and(|l| l == label));
-            if let (Some(one), Some(content)) = (one, content(&dynamic)) {
+            self.counts.look_at(1);
+            if let (Some(one), Some(content)) = (generated.find(label), content(&dynamic)) {
                 return Ok(Some(Block::generated(
                     content.file,
                     content.hcl,

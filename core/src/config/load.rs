@@ -1,8 +1,9 @@
 //! From sources to a configuration, with everything that is wrong at once.
 
 use super::block::Block;
+use super::checks::Accepted;
 use super::codes;
-use super::desired::{Configuration, Desired};
+use super::desired::{Configuration, Desired, Settings};
 use super::evaluate::Evaluator;
 use super::lifecycle::{Dependency, depends_on, lifecycle};
 use super::module::{Module, module, parse};
@@ -34,33 +35,53 @@ pub fn load(
         return (None, sorted(problems));
     }
     let evaluator = Evaluator::new(&module, inputs, files);
-    let settings = settings(&evaluator, &mut problems);
-    variables::undeclared_values(&module, inputs, &mut problems);
-    variables::check(&evaluator, &mut problems);
+    let read = read(&evaluator, &mut problems);
+    let problems = sorted(problems);
+    let failed = problems.iter().any(Diagnostic::is_error);
+    let configuration = read.filter(|_| !failed).map(|read| Configuration {
+        settings: read.settings,
+        desired: read.desired,
+        outputs: read.outputs,
+        accepted: read.accepted,
+        digest: digest(sources, inputs),
+    });
+    (configuration, problems)
+}
+
+/// What the blocks say, right or wrong.
+struct Read {
+    settings: Settings,
+    desired: Desired,
+    outputs: BTreeMap<String, Json>,
+    accepted: Vec<Accepted>,
+}
+
+/// Evaluates, decodes and checks everything that is declared; `None` where the settings cannot be known.
+fn read<'a>(evaluator: &'a Evaluator<'a>, problems: &mut Vec<Diagnostic>) -> Option<Read> {
+    let (module, inputs) = (evaluator.module, evaluator.inputs);
+    let settings = settings(evaluator, problems);
+    variables::undeclared_values(module, inputs, problems);
+    variables::check(evaluator, problems);
     for local in module.locals.values() {
         // Every local is computed, used or not: a wrong one is found before someone uses it.
         if let Err(found) = evaluate(local.value(), local.file, &evaluator.place()) {
             problems.extend(found);
         }
     }
-    let mut desired = desired(&evaluator, &module, inputs, &mut problems);
-    refactor::moves(&module.moved, &mut desired, &mut problems);
-    refactor::removed(&module.removed, &mut desired, &mut problems);
-    refactor::imports(&evaluator, &module.imports, &mut desired, &mut problems);
-    refactor::checks(&evaluator, &mut desired, &mut problems);
-    let outputs = outputs(&evaluator, &module, &mut problems);
-    let acceptances = checks::acceptances(&module.acceptances, &evaluator, &mut problems);
-    let accepted = checks::check(&desired, acceptances, &mut problems);
-    let problems = sorted(problems);
-    let failed = problems.iter().any(Diagnostic::is_error);
-    let configuration = settings.filter(|_| !failed).map(|settings| Configuration {
-        settings,
+    let mut desired = desired(evaluator, module, inputs, problems);
+    refactor::moves(&module.moved, &mut desired, problems);
+    refactor::removed(&module.removed, &mut desired, problems);
+    refactor::imports(evaluator, &module.imports, &mut desired, problems);
+    refactor::checks(evaluator, &mut desired, problems);
+    let outputs = outputs(evaluator, module, problems);
+    let acceptances = checks::acceptances(&module.acceptances, evaluator, problems);
+    let accepted = checks::check(&desired, acceptances, problems);
+    Some(Read {
+        settings: settings?,
         desired,
         outputs,
         accepted,
-        digest: digest(sources, inputs),
-    });
-    (configuration, problems)
+    })
 }
 
 /// The sources and the values given from outside; not the values of sensitive variables themselves, only their digest.
@@ -239,4 +260,61 @@ fn outputs<'a>(
         }
     }
     outputs
+}
+
+#[cfg(test)]
+#[path = "../../tests/sizes/mod.rs"]
+mod sizes;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::NoFiles;
+
+    /// Expressions evaluated, references resolved, blocks gone through.
+    fn work(text: &str) -> [u64; 3] {
+        let mut sources = SourceSet::default();
+        sources.files.insert("web.plim.hcl".into(), text.into());
+        let inputs = Inputs::default();
+        let mut problems = Vec::new();
+        let parsed = parse(&sources, &mut problems);
+        let module = module(&parsed, &mut problems);
+        let evaluator = Evaluator::new(&module, &inputs, &NoFiles);
+        read(&evaluator, &mut problems);
+        assert!(
+            problems.iter().all(|p| !p.is_error()),
+            "{:#?}",
+            problems.first()
+        );
+        let counts = &evaluator.counts;
+        [&counts.evaluated, &counts.resolved, &counts.looked_at].map(std::cell::Cell::get)
+    }
+
+    #[test]
+    fn work_grows_with_the_configuration_and_no_faster() {
+        type Form = (&'static str, fn(usize) -> String);
+        const FORMS: [Form; 3] = [
+            ("for_each", sizes::each),
+            ("dynamic", sizes::dynamic),
+            ("written out", sizes::written),
+        ];
+        for (form, write) in FORMS {
+            let sizes = [2, 4, 8, 16];
+            let counts = sizes.map(|size| work(&write(size)));
+            for (pair, size) in counts.windows(2).zip(sizes) {
+                for (what, (half, whole)) in ["evaluated", "resolved", "looked at"]
+                    .iter()
+                    .zip(pair[0].iter().zip(pair[1]))
+                {
+                    // Something is the same at every size, so twice the configuration is less than twice the work.
+                    assert!(
+                        whole <= 2 * half,
+                        "{form}: {what} {half} times at size {size}, {whole} times at twice that"
+                    );
+                }
+                // And the counts do count what grows.
+                assert!(2 * pair[1][0] > 3 * pair[0][0], "{form}: {counts:?}");
+            }
+        }
+    }
 }

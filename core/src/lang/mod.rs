@@ -7,6 +7,8 @@
 // From text to a tree.
 pub mod parse;
 
+mod chains;
+
 // What a tree can stand for.
 pub mod value;
 
@@ -38,7 +40,7 @@ pub use constraint::parse_type;
 pub use convert::convert;
 pub use display::quoted;
 pub(crate) use eval::constant;
-pub use eval::{evaluate, span_of};
+pub use eval::{evaluate, span_of, span_of_block};
 pub use fmt::format;
 pub use functions::names as function_names;
 pub use json::{from_json, to_json};

@@ -4,6 +4,7 @@
 //! mark, is replaced by as many spaces before parsing, so no span has to be shifted. Line ends of either kind are the
 //! parser's business, and count as they are.
 
+use super::chains;
 use super::codes;
 use super::fmt::{Kind, Token, tokens};
 use crate::model::{Diagnostic, Span};
@@ -17,12 +18,14 @@ use std::sync::Arc;
 /// Parses a file.
 pub fn parse_body(source: &str, file: &Arc<str>) -> Result<Body, Diagnostic> {
     let text = without_mark(source);
+    refuse_early(&text, file).map_err(|error| beside_mark(error, source))?;
     parser::parse_body(&text).map_err(|error| beside_mark(explain(&error, &text, file), source))
 }
 
 /// Parses a single expression, such as the value given to a variable on the command line.
 pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Diagnostic> {
     let clean = without_mark(source);
+    refuse_early(&clean, file).map_err(|error| beside_mark(error, source))?;
     let text = without_comment(&clean);
     let indent = text.len() - text.trim_start().len();
     // The parser takes no space before an expression. Parentheses in the place of the first space keep all spans, and are
@@ -41,7 +44,38 @@ pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Dia
 
 /// Parses the text of a template file.
 pub fn parse_template(source: &str, file: &Arc<str>) -> Result<Template, Diagnostic> {
+    // Its text is that of a heredoc, to whoever cuts it into tokens.
+    let heredoc = format!("{HEREDOC}{source}");
+    refuse_early(&heredoc, file).map_err(|mut error| {
+        for label in &mut error.labels {
+            label.span.start = label.span.start.saturating_sub(HEREDOC.len());
+            label.span.end = label.span.end.saturating_sub(HEREDOC.len());
+        }
+        error
+    })?;
     parser::parse_template(source).map_err(|error| explain(&error, source, file))
+}
+
+/// With a delimiter that no text ends it with.
+const HEREDOC: &str = "<<\u{1d5c}\n";
+
+/// Refuses what the parser would take for ever to refuse. What it accepts, it sees.
+fn refuse_early(source: &str, file: &Arc<str>) -> Result<(), Diagnostic> {
+    let tokens = tokens(source, 0);
+    if !chains::are_deep(&tokens) {
+        return Ok(());
+    }
+    let invalid = |at: usize, label: &str| invalid(source, file, at, label);
+    let lone = chains::lone_less(&tokens);
+    let found = unfinished(source, &invalid)
+        .or_else(|| unclosed(source, &invalid))
+        .or_else(|| lone.map(|at| invalid(at, "an expression should begin here")));
+    found.map_or(Ok(()), Err)
+}
+
+fn invalid(source: &str, file: &Arc<str>, at: usize, label: &str) -> Diagnostic {
+    Diagnostic::error(codes::SYNTAX.code, codes::SYNTAX.title)
+        .at(Span::new(file.clone(), character(source, at)), label)
 }
 
 /// Whether a text could stand as a name.
@@ -79,10 +113,7 @@ fn without_comment(source: &str) -> &str {
 /// The parser's error in words that say what to do about it.
 fn explain(error: &Error, source: &str, file: &Arc<str>) -> Diagnostic {
     let at = offset(error, source);
-    let invalid = |at: usize, label: &str| {
-        Diagnostic::error(codes::SYNTAX.code, codes::SYNTAX.title)
-            .at(Span::new(file.clone(), character(source, at)), label)
-    };
+    let invalid = |at: usize, label: &str| invalid(source, file, at, label);
     if let Some(diagnostic) = unfinished(source, &invalid) {
         return diagnostic;
     }
@@ -375,6 +406,39 @@ mod tests {
         assert_eq!(fails("a = \"\\x\"\n").1, "this is not an escape sequence");
         let deep = format!("a = {}1{}\n", "[".repeat(3000), "]".repeat(3000));
         assert!(fails(&deep).1.contains("nested too deeply"));
+    }
+
+    /// The parser alone would take 2 to the power of 60 steps for each.
+    #[test]
+    fn what_breaks_off_deep_inside_is_refused_at_once() {
+        let file: Arc<str> = "f".into();
+        let deep = |unit: &str| unit.repeat(60);
+        for (text, why) in [
+            (deep("1+1+["), "this bracket is never closed"),
+            (deep("1 + 1 + f("), "this parenthesis is never closed"),
+            (deep("1-1-{a="), "this brace is never closed"),
+            (
+                deep("1+1+\"${"),
+                "this has no closing brace within its string",
+            ),
+            (
+                format!("{}\"x\n{}", deep("1+1+["), "]".repeat(60)),
+                "this string has no closing quote on its line",
+            ),
+            (
+                format!("{}<{}", deep("1+1+["), "]".repeat(60)),
+                "an expression should begin here",
+            ),
+        ] {
+            let problem = parse_expression(&text, &file).unwrap_err();
+            assert_eq!(problem.labels[0].text, why, "{text}");
+            assert!(parse_body(&format!("a = {text}"), &file).is_err());
+            assert!(parse_template(&format!("${{{text}"), &file).is_err());
+        }
+        let whole = format!("{}1{}", "1+1+[".repeat(30), "]".repeat(30));
+        assert!(parse_expression(&whole, &file).is_ok());
+        let strings = format!("{}1{}", "1+1+\"${".repeat(30), "}\"".repeat(30));
+        assert!(parse_expression(&strings, &file).is_ok());
     }
 
     #[test]

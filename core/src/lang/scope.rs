@@ -18,6 +18,9 @@ pub trait Scope {
     /// The time that `plantimestamp` answers; `None` makes it known only after apply.
     fn now(&self) -> Option<Timestamp>;
 
+    /// Told of every expression that is evaluated in it, parts of others included: tests count the work with it.
+    fn evaluating(&self) {}
+
     /// Whether this is the inside of a template, which may not render another.
     fn renders_template(&self) -> bool {
         false

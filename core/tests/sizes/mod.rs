@@ -10,10 +10,6 @@ const HEAD: &str = r#"provider "azure" {
 
 const POOLS: usize = 5;
 
-pub fn own_address(number: usize) -> String {
-    format!("10.0.{}.{}", number / 250, number % 250 + 4)
-}
-
 fn frontend_address(number: usize) -> String {
     format!("10.9.{}.{}", number / 250, number % 250 + 4)
 }
@@ -85,19 +81,45 @@ guest "g" {{
 
 /// The same, block by block.
 pub fn written(scale: usize) -> String {
+    let mut frontends = String::new();
+    for i in 0..scale * 6 {
+        let address = frontend_address(i);
+        write!(
+            frontends,
+            "\n  frontend \"f{i}\" {{\n    subnet                     = \"{SUBNET}\"\n    \
+             private_ip_address         = \"{address}\"\n    private_ip_address_version = \"IPv4\"\n  }}\n"
+        )
+        .expect("writing to a string");
+    }
+    around(&frontends, scale)
+}
+
+/// As written out, with frontends that a `dynamic` block generates: each rule refers to one of them by its label.
+pub fn dynamic(scale: usize) -> String {
+    let frontends = format!(
+        r#"
+  dynamic "frontend" {{
+    for_each = {{ for i in range({}) : "f${{i}}" => "10.9.${{floor(i / 250)}}.${{i % 250 + 4}}" }}
+    labels   = [frontend.key]
+    content {{
+      subnet             = "{SUBNET}"
+      private_ip_address = frontend.value
+    }}
+  }}
+"#,
+        scale * 6
+    );
+    around(&frontends, scale)
+}
+
+/// Everything but the frontends, block by block.
+fn around(frontend_blocks: &str, scale: usize) -> String {
     let (rules, frontends, guests) = (scale * 15, scale * 6, scale * 10);
     let mut text = String::from(HEAD);
     text.push_str(
         "\nload_balancer \"web\" {\n  resource_group = \"g\"\n  location       = \"westeurope\"\n",
     );
-    for i in 0..frontends {
-        let address = frontend_address(i);
-        write!(
-            text,
-            "\n  frontend \"f{i}\" {{\n    subnet             = \"{SUBNET}\"\n    private_ip_address = \"{address}\"\n  }}\n"
-        )
-        .expect("writing to a string");
-    }
+    text.push_str(frontend_blocks);
     for i in 0..POOLS {
         write!(text, "\n  backend_pool \"p{i}\" {{}}\n").expect("writing to a string");
     }

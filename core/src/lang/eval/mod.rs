@@ -22,6 +22,7 @@ use crate::model::Code;
 use crate::model::{Diagnostic, Span};
 use hcl::edit::Span as _;
 use hcl::edit::expr::{Expression, Object, ObjectKey};
+use hcl::edit::structure::Block;
 use std::sync::Arc;
 
 pub(crate) type Outcome = Result<Value, Vec<Diagnostic>>;
@@ -81,11 +82,17 @@ pub fn span_of(expr: &Expression, file: &Arc<str>) -> Span {
     Span::new(file.clone(), expr.span().unwrap_or(0..0))
 }
 
+/// Where a block begins: its type.
+pub fn span_of_block(block: &Block, file: &Arc<str>) -> Span {
+    Span::new(file.clone(), block.ident.span().unwrap_or(0..0))
+}
+
 fn problem(code: Code, span: Span, label: impl Into<String>) -> Diagnostic {
     Diagnostic::error(code.code, code.title).at(span, label)
 }
 
 fn value(expr: &Expression, env: &Env<'_>) -> Outcome {
+    env.scope.evaluating();
     match expr {
         Expression::Null(_) => Ok(Value::null()),
         Expression::Bool(value) => Ok(Value::from(*value.value())),

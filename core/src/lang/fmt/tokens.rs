@@ -145,7 +145,7 @@ impl<'a> Scanner<'a> {
         };
         if let Some(length) = comment(rest) {
             self.push(Kind::Comment, length, spaces);
-        } else if Identifier::new(first.to_string()).is_ok() {
+        } else if begins_identifier(first) {
             self.push(Kind::Identifier, identifier(rest), spaces);
         } else if first.is_ascii_digit() {
             self.push(Kind::Number, number(rest), spaces);
@@ -254,7 +254,17 @@ fn comment(rest: &str) -> Option<usize> {
         .then(|| rest.find('\n').map_or(rest.len(), |end| end + 1))
 }
 
+fn begins_identifier(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_alphabetic() || character == '_';
+    }
+    Identifier::new(character.to_string()).is_ok()
+}
+
 fn continues_identifier(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    }
     Identifier::new(format!("a{character}")).is_ok()
 }
 
@@ -357,6 +367,23 @@ fn operator(rest: &str, closes_template: bool) -> (Kind, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn identifiers_are_the_parsers() {
+        for character in (0..128).map(char::from) {
+            let as_parsed = |text: String| Identifier::new(text).is_ok();
+            assert_eq!(
+                begins_identifier(character),
+                as_parsed(character.to_string()),
+                "{character:?}"
+            );
+            assert_eq!(
+                continues_identifier(character),
+                as_parsed(format!("a{character}")),
+                "{character:?}"
+            );
+        }
+    }
 
     #[test]
     fn nothing_of_the_source_is_lost() {

@@ -243,6 +243,10 @@ impl Scope for Variables<'_> {
         self.outer.now()
     }
 
+    fn evaluating(&self) {
+        self.outer.evaluating();
+    }
+
     fn renders_template(&self) -> bool {
         true
     }

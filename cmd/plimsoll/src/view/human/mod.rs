@@ -122,12 +122,16 @@ impl View for Human {
     fn explained(&self, pages: &[(&str, &str, &str)]) {
         let mut page = Page::default();
         for (code, title, text) in pages {
-            page.gap();
-            page.line(Ink::Strong.line(code).put(format!("  {title}")));
-            if !text.is_empty() {
-                page.line("");
-                page.line(Line::plain("  ").hang_here().put(text));
+            let head = Ink::Strong.line(code).put("  ").hang_here().put(title);
+            // Codes without their texts are a list.
+            if text.is_empty() {
+                page.line(head);
+                continue;
             }
+            page.gap();
+            page.line(head);
+            page.line("");
+            page.line(Line::plain("  ").hang_here().put(text));
         }
         self.say(&page);
     }

@@ -1,0 +1,1 @@
+this is not read: it lies in a folder of its own
