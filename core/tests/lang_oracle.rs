@@ -8,6 +8,8 @@
 #[expect(dead_code, reason = "cargo xtask oracle uses the rest of it")]
 mod terraform;
 
+use plimsoll_core::lang::{Files, Resolved, Scope, Step, Value, function_names};
+use plimsoll_core::model::{Diagnostic, Span};
 use std::path::{Path, PathBuf};
 use terraform::{Case, Layout, Terraform, Verdict, judge, judge_layout};
 
@@ -69,4 +71,87 @@ fn formats_as_terraform_does() {
     for case in &cases {
         assert_eq!(judge_layout(case), Verdict::Agrees, "{}", case.name);
     }
+}
+
+/// A few files, for the functions that read them.
+struct Shelf;
+
+const SHELF: [(&str, &str); 4] = [
+    ("hello.txt", "hello world"),
+    ("t.tftpl", "%{ for x in n }-${x}%{ endfor }"),
+    (
+        "ciphertext.txt",
+        include_str!("../../testdata/rsa/ciphertext.txt"),
+    ),
+    ("key.pem", include_str!("../../testdata/rsa/pkcs8.pem")),
+];
+
+impl Files for Shelf {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let path = path.strip_prefix("/home/me/").unwrap_or(path);
+        let found = SHELF.iter().find(|(name, _)| *name == path);
+        found
+            .map(|(_, text)| text.as_bytes().to_vec())
+            .ok_or_else(|| "there is no such file".to_owned())
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.read(path).is_ok()
+    }
+
+    fn list(&self, _directory: &str, _pattern: &str) -> Result<Vec<String>, String> {
+        Ok(vec!["hello.txt".to_owned()])
+    }
+
+    fn root(&self) -> Option<String> {
+        Some("/conf".to_owned())
+    }
+
+    fn home(&self) -> Option<String> {
+        Some("/home/me/".to_owned())
+    }
+}
+
+impl Scope for Shelf {
+    fn resolve(&self, _: &str, _: &[Step], _: &Span) -> Result<Resolved, Vec<Diagnostic>> {
+        Ok(Resolved {
+            value: Value::object(
+                [("template".into(), "hello ${name}".into())]
+                    .into_iter()
+                    .collect(),
+            ),
+            consumed: 0,
+        })
+    }
+
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn now(&self) -> Option<jiff::Timestamp> {
+        None
+    }
+}
+
+/// The examples are those of Terraform's documentation, or computed by other programs.
+#[test]
+fn every_function_answers_as_documented() {
+    let cases = std::fs::read_to_string(folder("testdata/lang/functions.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_str(&cases).unwrap();
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|case| match judge(case, &Shelf) {
+            Verdict::Differs(how) => Some(format!("{}: {how}", case.expr)),
+            Verdict::Agrees | Verdict::DecidesEarly => None,
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let missing: Vec<&str> = function_names()
+        .filter(|name| {
+            !cases
+                .iter()
+                .any(|case| case.expr.contains(&format!("{name}(")))
+        })
+        .collect();
+    assert!(missing.is_empty(), "no case for {missing:?}");
 }

@@ -39,6 +39,16 @@ impl Files for Beside {
         found.sort();
         Ok(found)
     }
+
+    fn root(&self) -> Option<String> {
+        let absolute = std::path::absolute(&self.directory).ok()?;
+        absolute.to_str().map(|path| path.replace('\\', "/"))
+    }
+
+    fn home(&self) -> Option<String> {
+        let home = std::env::home_dir()?;
+        home.to_str().map(|path| path.replace('\\', "/"))
+    }
 }
 
 fn walk(directory: &Path, prefix: &str, found: &mut Vec<String>) -> std::io::Result<()> {

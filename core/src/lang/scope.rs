@@ -74,6 +74,16 @@ pub trait Files {
 
     /// The paths below a directory that match a pattern of `*`, `**`, `?` and `{a,b}`, relative to that directory.
     fn list(&self, directory: &str, pattern: &str) -> Result<Vec<String>, String>;
+
+    /// What paths are relative to, as an absolute path, for `abspath`; `None` where there is no such place.
+    fn root(&self) -> Option<String> {
+        None
+    }
+
+    /// What `~` stands for.
+    fn home(&self) -> Option<String> {
+        None
+    }
 }
 
 /// No files at all.

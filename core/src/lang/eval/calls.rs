@@ -46,6 +46,15 @@ fn unknown(name: &str, span: Span) -> Diagnostic {
         span.clone(),
         format!("there is no function `{name}`"),
     );
+    // Terraform had these once.
+    if let "list" | "map" = name {
+        let now = if name == "list" {
+            "tolist([…])"
+        } else {
+            "tomap({…})"
+        };
+        return diagnostic.help(format!("write {now}"));
+    }
     match did_you_mean(name, functions::names()) {
         Some(near) => diagnostic.patch(format!("did you mean `{near}`?"), span, near),
         None => diagnostic,

@@ -24,6 +24,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     conversion("sensitive", |_, arguments| {
         Ok(arguments[0].clone().sensitive())
     }),
+    // Nothing is ephemeral here, so nothing becomes null.
+    conversion("ephemeralasnull", |_, arguments| Ok(arguments[0].clone())),
     conversion("nonsensitive", |_, arguments| {
         Ok(arguments[0].unmarked_shallow())
     }),

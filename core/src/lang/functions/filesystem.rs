@@ -22,6 +22,7 @@ type Run = fn(&Context<'_>, &[Value]) -> Result<Value, Failure>;
 const PATH: [Parameter; 1] = [string("path")];
 
 pub(super) const FUNCTIONS: &[Function] = &[
+    of_path("abspath", absolute),
     of_path("basename", |_, a| Ok(base(text(&a[0])).into())),
     of_path("dirname", |_, a| Ok(directory(text(&a[0])).into())),
     of_path("file", |context, a| Ok(utf8(&read(context, a)?)?.into())),
@@ -40,9 +41,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         variadic: None,
         returns: Returns::Always(Accepts::Bool),
         run: |context, arguments| {
-            Ok(Value::from(
-                context.scope.files().exists(text(&arguments[0])),
-            ))
+            let path = expanded(context, text(&arguments[0]))?;
+            Ok(Value::from(context.scope.files().exists(&path)))
         },
     },
     of_path("filemd5", |context, a| {
@@ -54,10 +54,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         variadic: None,
         returns: Returns::Depends(|_| Ok(Type::set(Type::String))),
         run: |context, arguments| {
-            let found = context
-                .scope
-                .files()
-                .list(text(&arguments[0]), text(&arguments[1]));
+            let directory = expanded(context, text(&arguments[0]))?;
+            let found = context.scope.files().list(&directory, text(&arguments[1]));
             let found = found.map_err(|error| Failure::Argument(0, error))?;
             Ok(Value::set(
                 Type::String,
@@ -74,7 +72,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of_path("filesha512", |context, a| {
         Ok(super::hash::hex(&Sha512::digest(read(context, a)?)).into())
     }),
-    of_path("pathexpand", path_expand),
+    of_path("pathexpand", |context, a| {
+        Ok(expanded(context, text(&a[0]))?.into())
+    }),
     Function {
         name: "templatefile",
         parameters: &[string("path"), any("vars")],
@@ -107,7 +107,7 @@ fn read(context: &Context<'_>, arguments: &[Value]) -> Result<Vec<u8>, Failure> 
     context
         .scope
         .files()
-        .read(text(&arguments[0]))
+        .read(&expanded(context, text(&arguments[0]))?)
         .map_err(|error| Failure::Argument(0, error))
 }
 
@@ -129,11 +129,14 @@ fn base(path: &str) -> &str {
 }
 
 fn directory(path: &str) -> String {
-    let parent = path.rfind('/').map_or("", |slash| &path[..=slash]);
-    let rooted = parent.starts_with('/');
-    // What is left is cleaned: no empty parts, no dots.
+    clean(path.rfind('/').map_or("", |slash| &path[..=slash]))
+}
+
+/// Without empty parts and dots.
+fn clean(path: &str) -> String {
+    let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
-    for part in parent
+    for part in path
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")
     {
@@ -151,13 +154,32 @@ fn directory(path: &str) -> String {
     }
 }
 
-fn path_expand(_: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
+fn absolute(context: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
     let path = text(&arguments[0]);
-    if path == "~" || path.starts_with("~/") {
-        let message = "the home directory is not known here, so that a plan is the same on every machine; give the whole path";
-        return Err(Failure::Argument(0, message.to_owned()));
+    if path.starts_with('/') {
+        return Ok(clean(path).into());
     }
-    Ok(path.into())
+    let root = context.scope.files().root().ok_or_else(|| {
+        let message = "paths here are relative to nothing; give the whole path";
+        Failure::Argument(0, message.to_owned())
+    })?;
+    Ok(clean(&format!("{root}/{path}")).into())
+}
+
+/// With the home directory in the place of a tilde at its beginning, as every function takes a path.
+fn expanded(context: &Context<'_>, path: &str) -> Result<String, Failure> {
+    let Some(rest) = path.strip_prefix('~') else {
+        return Ok(path.to_owned());
+    };
+    let wrong = |why: &str| Failure::Argument(0, why.to_owned());
+    if !rest.is_empty() && !rest.starts_with('/') {
+        return Err(wrong(
+            "the home directory of another user is not known; give the whole path",
+        ));
+    }
+    let home = context.scope.files().home();
+    let home = home.ok_or_else(|| wrong("the home directory is not known; give the whole path"))?;
+    Ok(format!("{}{rest}", home.trim_end_matches('/')))
 }
 
 fn template_file(context: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {

@@ -1,7 +1,8 @@
-//! Hashes, of texts: `md5`, `sha256`, `base64sha256`, `uuidv5` and their like.
+//! Hashes, of texts: `md5`, `sha256`, `base64sha256`, `uuidv5` and their like; and what is another at each call.
 
 use super::string::text;
-use super::{Accepts, Context, Failure, Function, Parameter, Returns, string};
+use super::{Accepts, Context, Failure, Function, Parameter, Returns, number, string};
+use crate::lang::types::Type;
 use crate::lang::value::Value;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +17,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of_text("base64sha512", |_, a| {
         Ok(STANDARD.encode(Sha512::digest(text(&a[0]))).into())
     }),
+    // Salted, so a plan cannot know it, as in Terraform.
+    Function {
+        name: "bcrypt",
+        parameters: &[string("str")],
+        variadic: Some(number("cost")),
+        returns: Returns::Always(Accepts::String),
+        run: unforeseeable,
+    },
     of_text("md5", |_, a| Ok(hex(&Md5::digest(text(&a[0]))).into())),
     of_text("sha1", |_, a| Ok(hex(&Sha1::digest(text(&a[0]))).into())),
     of_text(
@@ -27,11 +36,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |_, a| Ok(hex(&Sha512::digest(text(&a[0]))).into()),
     ),
     Function {
+        name: "uuid",
+        parameters: &[],
+        variadic: None,
+        returns: Returns::Always(Accepts::String),
+        run: unforeseeable,
+    },
+    Function {
         name: "uuidv5",
         parameters: &[string("namespace"), string("name")],
         variadic: None,
         returns: Returns::Always(Accepts::String),
-        run: uuid,
+        run: uuid_of_name,
     },
 ];
 
@@ -50,12 +66,16 @@ const fn of_text(
     }
 }
 
+fn unforeseeable(_: &Context<'_>, _: &[Value]) -> Result<Value, Failure> {
+    Ok(Value::unknown(Type::String))
+}
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// RFC 4122, section 4.3: the SHA-1 of the namespace's bytes and the name, with version and variant put in.
-fn uuid(_: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
+fn uuid_of_name(_: &Context<'_>, arguments: &[Value]) -> Result<Value, Failure> {
     let namespace = match text(&arguments[0]) {
         // The namespaces of RFC 4122, appendix C.
         "dns" => "6ba7b810-9dad-11d1-80b4-00c04fd430c8",

@@ -15,6 +15,7 @@ mod hash;
 mod network;
 mod numeric;
 mod regex;
+mod rsa;
 mod sets;
 mod string;
 mod yaml;
@@ -143,7 +144,7 @@ const fn number(name: &'static str) -> Parameter {
 }
 
 /// The families, in the order of the documentation.
-const FAMILIES: [&[Function]; 13] = [
+const FAMILIES: [&[Function]; 14] = [
     string::FUNCTIONS,
     format::FUNCTIONS,
     regex::FUNCTIONS,
@@ -153,6 +154,7 @@ const FAMILIES: [&[Function]; 13] = [
     sets::FUNCTIONS,
     encoding::FUNCTIONS,
     hash::FUNCTIONS,
+    rsa::FUNCTIONS,
     date::FUNCTIONS,
     network::FUNCTIONS,
     filesystem::FUNCTIONS,
