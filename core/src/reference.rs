@@ -17,7 +17,9 @@ pub fn reference() -> String {
         section(&mut out, &heading, azurerm(kind), kind.attributes());
     }
     out.push_str(BESIDE);
+    out.push_str(GUESTS);
     out.push_str(SETTINGS);
+    out.push_str(LANGUAGE);
     codes(&mut out);
     out.push_str(TERRAFORM);
     out
@@ -43,11 +45,52 @@ const BESIDE: &str = "
 | `name` | every resource and sub-resource | text | the label, or the key of `for_each` | Azure's name |
 | `resource_group` | `public_ip`, `load_balancer` | text | required | where it lives |
 | `for_each` | every resource and sub-resource | a map or a set of texts | – | one instance for each key |
+| `depends_on` | every resource | list of addresses | `[]` | what has to be done before it |
+| `lab_address` | `public_ip` | an IP address | – | the address that it gets with `--lab` |
+| `ip_address`, `virtual_network` | `address \"NAME\"` of a `backend_pool` | an IP address, an id | required, – | a member by its address |
 | `guest_mode` | `frontend` | `\"loopback\"`, `\"cluster\"`, `\"none\"` | `\"loopback\"` | who owns the address inside the guests |
 | `guest_ports` | `rule` with protocol All | list of ports, `\"udp/53\"` for UDP | `[]` | what the guests serve |
 | `drain` | `load_balancer`, `rule` | a time such as `\"90s\"` | `0` | how long connections may go on before guests lose what a rule used |
 | `wait_for_listener` | `rule` | a time such as `\"2m\"` | `0` | how long `apply` waits, before the load balancer is written, until the guests listen where the rule sends |
 | `reason`, `on` | `accept \"PL####\"` | text | `reason` is required | why a warning or advice is meant, and where |
+";
+
+const GUESTS: &str = "
+### Guests
+
+| attribute | of | takes | default | says |
+| --- | --- | --- | --- | --- |
+| `os` | `guest` | `\"linux\"`, `\"windows\"` | required | how it is read and written |
+| `id` | `network_interface` | an id | required | the VM's network interface |
+| `ip_configuration` | `network_interface` | text | `\"ipconfig1\"` | which of its IP configurations |
+| `backend_pools` | `network_interface` | list of backend pools | `[]` | the pools that it joins |
+| `host` | `connection \"ssh\"` | text | required | where ssh goes |
+| `user` | `connection \"ssh\"` | text | ssh's own | as whom |
+| `port` | `connection \"ssh\"` | 1 to 65535 | ssh's own | |
+| `identity_file`, `config_file` | `connection \"ssh\"` | a file | ssh's own | the key, and the configuration of the client |
+| `virtual_machine` | `connection \"run_command\"` | an id | the machine of its network interface | whom Azure runs the script in |
+
+`connection \"local\"` takes nothing: the guest is the machine that plimsoll runs on.
+";
+
+const LANGUAGE: &str = "
+### Blocks of the language
+
+| attribute | of | takes | default | says |
+| --- | --- | --- | --- | --- |
+| `subscription_id` | `provider \"azure\"` | text | `ARM_SUBSCRIPTION_ID` | where everything lives |
+| `tenant_id`, `endpoint` | `provider \"azure\"` | text | the environment's, the public cloud's | who signs in, and where |
+| `type`, `default`, `description`, `sensitive`, `nullable` | `variable` | as in Terraform | `any`, –, –, `false`, `true` | a value from outside |
+| `condition`, `error_message` | `validation` of a `variable`, `assert` of a `check` | true or false, text | required | what must hold, and what is said where it does not |
+| `value`, `description`, `sensitive` | `output` | anything, text, `true` or `false` | required, –, `false` | what is shown after a plan |
+| any name | `locals` | anything | – | a value with a name |
+| `for_each`, `iterator`, `labels` | `dynamic \"BLOCK\"` | a map, set or list; a name; list of texts | required, the block's type, `[]` | one block for each element, written in `content` |
+| `prevent_destroy`, `ignore_changes` | `lifecycle` | `true` or `false`, list of attributes or `all` | `false`, `[]` | what a plan may not do |
+| `resource_group`, `name` | `data \"load_balancer\"`, `data \"public_ip\"` | text | required, the label | what someone else manages |
+| `guest_modes`, `guest_ports` | `data \"load_balancer\"` | map of frontends to modes, of rules to ports | `{}` | what its owner's rules do not say |
+| `from`, `to` | `moved` | addresses | required | the old name and the new one |
+| `from` | `removed` | an address | required | what is no longer declared; `destroy` in its `lifecycle` says what becomes of it |
+| `to`, `id` | `import` | an address, an id | required | what the block must be in Azure |
 ";
 
 const SETTINGS: &str = "

@@ -268,6 +268,22 @@ proptest! {
     }
 
     #[test]
+    fn what_is_printed_reads_back(source in prop_oneof![expression(), call()]) {
+        if let Ok(value) = evaluate(&source)
+            && value.is_wholly_known()
+            && !value.contains_sensitive()
+        {
+            let printed = value.to_string();
+            let read = evaluate(&printed);
+            prop_assert_eq!(read.as_ref().map(ToString::to_string), Ok(printed.clone()), "{}", source);
+            // What null is null of is only a comment.
+            if !printed.contains("null") {
+                prop_assert_eq!(read, Ok(value), "{} from {}", printed, source);
+            }
+        }
+    }
+
+    #[test]
     fn agrees_with_the_hcl_crate_where_both_mean_the_same(source in expression()) {
         let ours = evaluate(&source);
         let theirs = source.parse::<hcl::Expression>().expect("well-formed").evaluate(&Context::new());

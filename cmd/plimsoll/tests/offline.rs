@@ -124,13 +124,90 @@ fn wrong_usage_is_an_error_and_never_looks_like_changes() {
 
 #[test]
 fn a_file_is_formatted_once() {
-    let directory = directory(&[("web.plim.hcl", b"plimsoll {\r\ndeployment=\"x\"\r\n}\r\n")]);
-    let run = |arguments: &[&str]| plimsoll(directory.path(), arguments).status.code();
-    assert_eq!(run(&["fmt", "--check"]), Some(2));
-    assert_eq!(run(&["fmt"]), Some(0));
-    assert_eq!(run(&["fmt", "--check"]), Some(0));
-    let text = std::fs::read_to_string(directory.path().join("web.plim.hcl")).unwrap();
-    assert!(text.contains("  deployment = \"x\""), "{text}");
+    const BEFORE: &[u8] = b"plimsoll {\r\ndeployment=\"x\" # why\r\n}\r\n";
+    const AFTER: &[u8] = b"plimsoll {\r\n  deployment = \"x\" # why\r\n}\r\n";
+    let directory = directory(&[("web.plim.hcl", BEFORE)]);
+    let run = |arguments: &[&str]| plimsoll(directory.path(), arguments);
+    let bytes = || std::fs::read(directory.path().join("web.plim.hcl")).unwrap();
+    let checked = run(&["fmt", "--check"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(out(&checked).contains("web.plim.hcl"), "{}", out(&checked));
+    let compared = run(&["fmt", "--check", "--diff"]);
+    assert_eq!(compared.status.code(), Some(2));
+    let diff = out(&compared).replace('\r', "");
+    assert!(diff.contains("-deployment=\"x\" # why\n"), "{diff}");
+    assert!(diff.contains("+  deployment = \"x\" # why\n"), "{diff}");
+    assert_eq!(bytes(), BEFORE, "--check writes nothing");
+    // The difference alone is no reason to leave the file as it is.
+    let written = run(&["fmt", "--diff"]);
+    assert_eq!(written.status.code(), Some(0));
+    assert!(out(&written).contains("+  deployment"), "{}", out(&written));
+    assert_eq!(bytes(), AFTER, "line ends stay as they are");
+    for arguments in [["fmt", "--check"], ["fmt", "--diff"]] {
+        let again = run(&arguments);
+        assert_eq!(again.status.code(), Some(0));
+        assert!(!out(&again).contains("deployment"), "{}", out(&again));
+    }
+    assert_eq!(bytes(), AFTER);
+}
+
+/// As in Terraform: the environment, `plimsoll.plimvars`, `*.auto.plimvars` by their names, and last `--var` and
+/// `--var-file` in the order in which they were typed.
+#[test]
+fn the_last_to_speak_of_a_variable_is_heard() {
+    let configuration = "provider \"azure\" {\n  subscription_id = \"s\"\n}\n\
+                         variable \"said\" {\n  default = \"default\"\n}\n\
+                         variable \"wanted\" {\n  validation {\n    condition     = var.said == var.wanted\n    \
+                         error_message = \"heard ${var.said}\"\n  }\n}\n";
+    let files: [(&str, &str); 7] = [
+        ("web.plim.hcl", configuration),
+        ("plimsoll.plimvars", "said = \"plimvars\"\n"),
+        ("plimsoll.plimvars.json", "{ \"said\": \"plimvars.json\" }"),
+        ("b.auto.plimvars", "said = \"b\"\n"),
+        ("a.auto.plimvars", "said = \"a\"\n"),
+        ("c.auto.plimvars.json", "{ \"said\": \"c\" }"),
+        ("typed.plimvars", "said = \"typed\"\n"),
+    ];
+    type Row<'a> = (usize, &'a [&'a str], Option<&'a str>, &'a str);
+    let rows: [Row<'_>; 9] = [
+        (1, &[], None, "default"),
+        (1, &[], Some("environment"), "environment"),
+        (2, &[], Some("environment"), "plimvars"),
+        (3, &[], Some("environment"), "plimvars.json"),
+        (4, &[], Some("environment"), "b"),
+        (5, &[], Some("environment"), "b"),
+        (6, &[], Some("environment"), "c"),
+        (7, &["--var-file", "typed.plimvars"], None, "typed"),
+        (
+            7,
+            &[
+                "--var",
+                "said=var",
+                "--var-file=typed.plimvars",
+                "--var=said=last",
+            ],
+            Some("environment"),
+            "last",
+        ),
+    ];
+    for (files_there, arguments, environment, heard) in rows {
+        let there: Vec<(&str, &[u8])> = files[..files_there]
+            .iter()
+            .map(|(name, text)| (*name, text.as_bytes()))
+            .collect();
+        let directory = directory(&there);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command
+            .args(["validate", "--var", &format!("wanted={heard}")])
+            .args(arguments)
+            .current_dir(directory.path())
+            .env_clear();
+        if let Some(environment) = environment {
+            command.env("PLIMSOLL_VAR_said", environment);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{heard}: {}", err(&output));
+    }
 }
 
 #[test]

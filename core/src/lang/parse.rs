@@ -18,15 +18,19 @@ use std::sync::Arc;
 /// Parses a file.
 pub fn parse_body(source: &str, file: &Arc<str>) -> Result<Body, Diagnostic> {
     let text = without_mark(source);
-    refuse_early(&text, file).map_err(|error| beside_mark(error, source))?;
+    let tokens = tokens(&text, 0);
+    refuse_early(&text, &tokens, file).map_err(|error| beside_mark(error, source))?;
+    let text = without_empty_heredocs(&text, &tokens);
     parser::parse_body(&text).map_err(|error| beside_mark(explain(&error, &text, file), source))
 }
 
 /// Parses a single expression, such as the value given to a variable on the command line.
 pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Diagnostic> {
     let clean = without_mark(source);
-    refuse_early(&clean, file).map_err(|error| beside_mark(error, source))?;
-    let text = without_comment(&clean);
+    let tokens = tokens(&clean, 0);
+    refuse_early(&clean, &tokens, file).map_err(|error| beside_mark(error, source))?;
+    let text = without_comment(&clean, &tokens);
+    let text = &*without_empty_heredocs(text, &tokens);
     let indent = text.len() - text.trim_start().len();
     // The parser takes no space before an expression. Parentheses in the place of the first space keep all spans, and are
     // taken off again.
@@ -46,7 +50,7 @@ pub fn parse_expression(source: &str, file: &Arc<str>) -> Result<Expression, Dia
 pub fn parse_template(source: &str, file: &Arc<str>) -> Result<Template, Diagnostic> {
     // Its text is that of a heredoc, to whoever cuts it into tokens.
     let heredoc = format!("{HEREDOC}{source}");
-    refuse_early(&heredoc, file).map_err(|mut error| {
+    refuse_early(&heredoc, &tokens(&heredoc, 0), file).map_err(|mut error| {
         for label in &mut error.labels {
             label.span.start = label.span.start.saturating_sub(HEREDOC.len());
             label.span.end = label.span.end.saturating_sub(HEREDOC.len());
@@ -60,13 +64,12 @@ pub fn parse_template(source: &str, file: &Arc<str>) -> Result<Template, Diagnos
 const HEREDOC: &str = "<<\u{1d5c}\n";
 
 /// Refuses what the parser would take for ever to refuse. What it accepts, it sees.
-fn refuse_early(source: &str, file: &Arc<str>) -> Result<(), Diagnostic> {
-    let tokens = tokens(source, 0);
-    if !chains::are_deep(&tokens) {
+fn refuse_early(source: &str, tokens: &[Token<'_>], file: &Arc<str>) -> Result<(), Diagnostic> {
+    if !chains::are_deep(tokens) {
         return Ok(());
     }
     let invalid = |at: usize, label: &str| invalid(source, file, at, label);
-    let lone = chains::lone_less(&tokens);
+    let lone = chains::lone_less(tokens);
     let found = unfinished(source, &invalid)
         .or_else(|| unclosed(source, &invalid))
         .or_else(|| lone.map(|at| invalid(at, "an expression should begin here")));
@@ -100,9 +103,31 @@ fn beside_mark(mut diagnostic: Diagnostic, source: &str) -> Diagnostic {
     diagnostic
 }
 
+/// The parser takes a heredoc whose first line is its end for one that goes on to the next such line, if there is one. An
+/// empty string of the same length stands in for it, so that every span is true.
+fn without_empty_heredocs<'a>(source: &'a str, tokens: &[Token<'_>]) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(source);
+    for pair in tokens.windows(2) {
+        let (open, close) = (&pair[0], &pair[1]);
+        let end = close.at + close.text.len();
+        if open.kind == Kind::OpenHeredoc && close.kind == Kind::CloseHeredoc && end <= source.len()
+        {
+            let blank: String = source[open.at + 2..end]
+                .chars()
+                .flat_map(|c| {
+                    let kept = if matches!(c, '\r' | '\n') { c } else { ' ' };
+                    std::iter::once(kept).chain(std::iter::repeat_n(' ', c.len_utf8() - 1))
+                })
+                .collect();
+            text.to_mut()
+                .replace_range(open.at..end, &format!("\"\"{blank}"));
+        }
+    }
+    text
+}
+
 /// The text up to the end of the last token that means something.
-fn without_comment(source: &str) -> &str {
-    let tokens = tokens(source, 0);
+fn without_comment<'a>(source: &'a str, tokens: &[Token<'_>]) -> &'a str {
     let meaning = tokens
         .iter()
         .rev()
@@ -439,6 +464,17 @@ mod tests {
         assert!(parse_expression(&whole, &file).is_ok());
         let strings = format!("{}1{}", "1+1+\"${".repeat(30), "}\"".repeat(30));
         assert!(parse_expression(&strings, &file).is_ok());
+    }
+
+    #[test]
+    fn an_empty_heredoc_ends_where_it_ends() {
+        let file: Arc<str> = "f".into();
+        let source = "a = <<EOT\nEOT\nb = [<<-É\n  É\n]\nc = <<EOT\nx\nEOT\n";
+        let body = parse_body(source, &file).unwrap();
+        let names: Vec<&str> = body.attributes().map(|a| a.key.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        let last = body.attributes().last().unwrap();
+        assert!(source[span_of(&last.value, &file).range()].starts_with("<<EOT\nx"));
     }
 
     #[test]

@@ -403,7 +403,7 @@ static RULE: &[Attribute] = &[
     attribute(
         "backend_pools",
         "properties.backendAddressPools",
-        &["backend_address_pool_ids"],
+        &["backend_address_pool_ids", "backend_address_pool_id"],
         Ids(Target::Item(ItemKind::BackendPool)),
         Absent,
         "Who serves.",

@@ -201,7 +201,14 @@ impl<'a> Scanner<'a> {
         let rest = self.rest();
         let line = rest.find('\n').map_or(rest, |end| &rest[..end]);
         let line = line.strip_suffix('\r').unwrap_or(line);
-        if line_start && is_heredoc_end(line, delimiter) {
+        // The parser looks for the end behind a line end, so text that begins with the delimiter is none on the first line.
+        let first = matches!(self.out.last(), Some(token) if token.kind == Kind::OpenHeredoc);
+        let ends = if first {
+            line.trim() == delimiter
+        } else {
+            line_start && is_heredoc_end(line, delimiter)
+        };
+        if ends {
             let length = line.len() - line.trim_start().len() + delimiter.len();
             self.push(Kind::CloseHeredoc, length, 0);
             self.inside.pop();
@@ -383,6 +390,19 @@ mod tests {
                 "{character:?}"
             );
         }
+    }
+
+    #[test]
+    fn only_a_whole_first_line_ends_a_heredoc() {
+        let ends = |source: &str| {
+            let found = tokens(source, 0);
+            let end = found.iter().find(|t| t.kind == Kind::CloseHeredoc);
+            end.map(|token| token.at)
+        };
+        assert_eq!(ends("<<E\nE\nE\n"), Some(4));
+        assert_eq!(ends("<<E\n  E \nE\n"), Some(4));
+        assert_eq!(ends("<<E\nE${ x }\n E\n"), Some(12));
+        assert_eq!(ends("<<E\nEE\nE)\n"), Some(7));
     }
 
     #[test]
