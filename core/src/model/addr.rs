@@ -1,6 +1,7 @@
 //! Addresses: what a declared thing is called in the configuration, and what Azure calls it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ impl Kind {
 }
 
 /// The address of a top-level resource: `guest.vm1`, or `guest.vm["a"]` under `for_each`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Addr {
     pub kind: Kind,
     /// Shared, as the key is: a plan names its thousand guests several hundred times each.
@@ -54,6 +55,31 @@ impl Addr {
     /// What a person calls it where the kind is clear: the key, or else the label.
     pub fn name(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.label)
+    }
+}
+
+impl PartialOrd for Addr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Addr {
+    /// What is shared is the same: most of what is put in order is about few resources.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let text = |a: &Arc<str>, b: &Arc<str>| {
+            if Arc::ptr_eq(a, b) {
+                Ordering::Equal
+            } else {
+                a.cmp(b)
+            }
+        };
+        let label = || text(&self.label, &other.label);
+        let key = || match (&self.key, &other.key) {
+            (Some(a), Some(b)) => text(a, b),
+            (a, b) => a.cmp(b),
+        };
+        self.kind.cmp(&other.kind).then_with(label).then_with(key)
     }
 }
 
@@ -184,9 +210,11 @@ impl ArmId {
 
 impl PartialEq for ArmId {
     fn eq(&self, other: &Self) -> bool {
-        self.0
-            .trim_end_matches('/')
-            .eq_ignore_ascii_case(other.0.trim_end_matches('/'))
+        Arc::ptr_eq(&self.0, &other.0)
+            || self
+                .0
+                .trim_end_matches('/')
+                .eq_ignore_ascii_case(other.0.trim_end_matches('/'))
     }
 }
 
@@ -206,13 +234,16 @@ impl std::hash::Hash for ArmId {
 }
 
 impl PartialOrd for ArmId {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for ArmId {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
         // Without copies: sets of ids are compared a great many times.
         let theirs = other.0.trim_end_matches('/').bytes();
         let mine = self.0.trim_end_matches('/').bytes();

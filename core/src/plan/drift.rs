@@ -356,17 +356,17 @@ fn destination_words(key: &EntryKey) -> String {
 fn impact(addr: &Addr, key: &EntryKey, facts: &GuestFacts, plan: &GuestPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for service in &plan.needs.services {
-        let same_destination = key.destination() == Some(&service.destination);
+        let same_destination = key.destination() == Some(&service.destination());
         let carries = match key {
             EntryKey::Address(_) => same_destination && service.floating,
             EntryKey::Firewall(opening) if opening.source.is_some() => {
-                service.probe.as_ref().is_some_and(|p| {
+                service.probe().is_some_and(|p| {
                     Where::Known(p.destination) == opening.destination
                         && Some(p.port) == opening.port
                 })
             }
             EntryKey::WeakHost(setting) => {
-                let address = service.destination.known();
+                let address = service.destination().known();
                 service.needs_address()
                     && address.is_some_and(|a| IpFamily::of(a) == setting.on.family())
             }
@@ -401,10 +401,7 @@ fn line(addr: &Addr, key: &EntryKey, service: &Service, facts: &GuestFacts) -> S
         "connections"
     };
     let is_probe = matches!(key, EntryKey::Firewall(opening) if opening.source.is_some());
-    let passes = service
-        .probe
-        .as_ref()
-        .map(|probe| probe_passes(probe, facts));
+    let passes = service.probe().map(|probe| probe_passes(&probe, facts));
     match (is_probe, passes) {
         (true, _) => {
             format!("{rule} {flow}: the health probe of {name} fails, so Azure sends it nothing")

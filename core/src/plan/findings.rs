@@ -8,7 +8,7 @@ mod security;
 use super::Finding;
 use super::codes;
 use super::guest::GuestPlan;
-use super::needs::Service;
+use super::needs::{Flow, Service};
 use crate::config::checks::{Accepted, may_be_meant};
 use crate::config::{Desired, GuestMode};
 use crate::model::guest::{EntryKey, Firewall, FirewallKind, GuestFacts, Opening, Packet, Verdict};
@@ -121,7 +121,7 @@ fn silent_services(seen: &Seen<'_>, words: &mut Said) -> Vec<Finding> {
         .iter()
         .filter(|s| s.mode == GuestMode::Loopback)
     {
-        let Where::Known(destination) = service.destination else {
+        let Where::Known(destination) = service.destination() else {
             continue;
         };
         if seen
@@ -147,12 +147,12 @@ type Silent = (IpAddr, Option<u16>, Protocol, Arc<str>);
 
 impl Said {
     fn silent(&mut self, destination: IpAddr, service: &Service) -> (Arc<str>, Arc<str>) {
-        let Service {
+        let Flow {
             rule,
             protocol,
             port,
             ..
-        } = service;
+        } = &**service;
         let words = self
             .0
             .entry((destination, *port, *protocol, Arc::clone(rule)))
@@ -171,7 +171,7 @@ impl Said {
 
 /// What a guest serves now and would not serve after the switch: the packets arrive where nothing listens.
 fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
-    let answers = |s: &Service| facts.answers(s.protocol, &s.destination, s.port);
+    let answers = |s: &Service| facts.answers(s.protocol, &s.destination(), s.port);
     let same_flow = |a: &Service, b: &Service| {
         a.load_balancer == b.load_balancer
             && a.protocol == b.protocol
@@ -189,9 +189,9 @@ fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
         let Some(now) = served.find(|now| answers(now)) else {
             continue;
         };
-        let words = |s: &Service| match s.destination {
+        let words = |s: &Service| match s.destination() {
             Where::Known(address) => place(address, s.port, s.protocol),
-            Where::AfterApply(_) => s.destination.to_string(),
+            unknown @ Where::AfterApply(_) => unknown.to_string(),
         };
         let (from, to) = (words(now), words(after));
         all.push(
@@ -210,10 +210,10 @@ fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
 }
 
 fn silent_probes(seen: &Seen<'_>) -> Vec<Finding> {
-    let mut probes: BTreeSet<(&str, IpAddr, u16)> = BTreeSet::new();
-    for Service { probe, mode, .. } in seen.services {
-        if let (Some(probe), GuestMode::Loopback) = (probe, mode) {
-            probes.insert((&probe.name, probe.destination, probe.port));
+    let mut probes: BTreeSet<(Arc<str>, IpAddr, u16)> = BTreeSet::new();
+    for service in seen.services {
+        if let (Some(probe), GuestMode::Loopback) = (service.probe(), service.mode) {
+            probes.insert((probe.name, probe.destination, probe.port));
         }
     }
     probes
@@ -235,7 +235,7 @@ fn wrong_prefixes(seen: &Seen<'_>) -> Vec<Finding> {
         .services
         .iter()
         .filter(|s| s.needs_address())
-        .filter_map(|s| s.destination.known())
+        .filter_map(|s| s.destination().known())
         .collect();
     seen.facts
         .addresses
@@ -354,7 +354,6 @@ mod tests {
         Chain, Firewall, FirewallRule, InterfaceAddress, Listener, RecordFact, Target,
     };
     use crate::model::{ArmId, Kind};
-    use crate::plan::needs::Probe;
 
     pub(super) fn addr(name: &str) -> Addr {
         Addr::new(Kind::Guest, name)
@@ -398,23 +397,23 @@ mod tests {
 
     /// A floating rule for 10.0.0.7:443 whose probe asks 10.0.0.11.
     pub(super) fn service(mode: GuestMode, probe_port: u16) -> Service {
+        service_of(ArmId::new("/x"), mode, probe_port)
+    }
+
+    pub(super) fn service_of(load_balancer: ArmId, mode: GuestMode, probe_port: u16) -> Service {
         let frontend = Where::Known("10.0.0.7".parse().unwrap());
-        Service {
+        let flow = Flow {
             rule: "green".into(),
-            load_balancer: std::sync::Arc::new(ArmId::new("/x")),
+            load_balancer: Arc::new(load_balancer),
             protocol: Protocol::Tcp,
-            destination: frontend.clone(),
             port: Some(443),
             floating: true,
             mode,
             frontend: Some(frontend),
             frontend_port: Some(443),
-            probe: Some(Probe {
-                name: "health".into(),
-                destination: "10.0.0.11".parse().unwrap(),
-                port: probe_port,
-            }),
-        }
+            probe: Some(("health".into(), probe_port)),
+        };
+        Service::new(Arc::new(flow), "10.0.0.11".parse().ok()).unwrap()
     }
 
     /// One guest behind one rule and one inbound NAT rule.
@@ -553,7 +552,7 @@ mod tests {
         let service = service(GuestMode::Loopback, 8080);
         let opening = |port: u16, source: Option<IpAddr>| crate::model::guest::Opening {
             protocol: Protocol::Tcp,
-            destination: service.destination.clone(),
+            destination: service.destination(),
             port: Some(port),
             source,
         };

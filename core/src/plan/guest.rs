@@ -225,7 +225,7 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
                 after: &membership.after,
             };
             inside(&mut plan, facts, &recorded_entries, members, around);
-            let unheard = |s: &&Service| !facts.answers(s.protocol, &s.destination, s.port);
+            let unheard = |s: &&Service| !facts.answers(s.protocol, &s.destination(), s.port);
             let services = plan.needs.services.iter();
             plan.silent = services.filter(unheard).cloned().collect();
             if !plan.silent.is_empty() {
@@ -408,10 +408,15 @@ impl Rules {
     /// What our rules use that are members' before the main write of their load balancer, and after it.
     fn passing(&self, members: &[Member]) -> [Needs; 2] {
         let ours = &[Select::Declared];
-        [
+        let mut both = [
             needs(&self.passing, members, ours, &self.common_passing),
             needs(&self.after, members, ours, &self.common_after),
-        ]
+        ];
+        // Only what must be held is asked of them.
+        for needs in &mut both {
+            needs.services = Vec::new();
+        }
+        both
     }
 
     /// What the declared rules demand when all is done.

@@ -40,23 +40,73 @@ pub type Entries = BTreeMap<EntryKey, BTreeSet<Arc<str>>>;
 /// Packets of one rule as they arrive inside one guest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
+    flow: Arc<Flow>,
+    /// The VM's own address, where it makes a difference and could be read.
+    own_address: Option<IpAddr>,
+}
+
+/// What is the same of a rule's packets in every member, and kept once for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flow {
     pub rule: Arc<str>,
     pub load_balancer: Arc<ArmId>,
     pub protocol: Protocol,
-    pub destination: Where,
     /// `None` is every port.
     pub port: Option<u16>,
     pub floating: bool,
     pub mode: GuestMode,
     pub frontend: Option<Where>,
     pub frontend_port: Option<u16>,
-    pub probe: Option<Probe>,
+    /// The probe's name and port.
+    pub probe: Option<(Arc<str>, u16)>,
+}
+
+impl std::ops::Deref for Service {
+    type Target = Flow;
+
+    fn deref(&self) -> &Flow {
+        &self.flow
+    }
 }
 
 impl Service {
+    /// `None` where nobody knows to which address the packets go.
+    pub fn new(flow: Arc<Flow>, own_address: Option<IpAddr>) -> Option<Self> {
+        let arrives = if flow.floating {
+            flow.frontend.is_some()
+        } else {
+            own_address.is_some()
+        };
+        let differs = !flow.floating || flow.probe.is_some();
+        arrives.then_some(Self {
+            flow,
+            own_address: own_address.filter(|_| differs),
+        })
+    }
+
     /// Whether every member holds the frontend's address.
     pub fn needs_address(&self) -> bool {
         self.floating && self.mode == GuestMode::Loopback
+    }
+
+    /// The address that the packets have inside the guest.
+    pub fn destination(&self) -> Where {
+        let own = self.own_address.map(Where::Known);
+        let arrives = if self.floating {
+            self.frontend.clone()
+        } else {
+            own
+        };
+        arrives.expect("a service without a destination is never made")
+    }
+
+    pub fn probe(&self) -> Option<Probe> {
+        let ((name, port), destination) = self.flow.probe.as_ref().zip(self.own_address)?;
+        Some(Probe {
+            name: Arc::clone(name),
+            destination,
+            port: *port,
+        })
     }
 }
 
@@ -166,11 +216,11 @@ struct Read {
     name: Arc<str>,
     declared: bool,
     mode: GuestMode,
-    ports: Vec<(Protocol, Option<u16>)>,
+    /// One for each protocol and port that arrive.
+    flows: Vec<Arc<Flow>>,
     every_port: bool,
     floating: bool,
     frontend: Option<Where>,
-    frontend_port: Option<u16>,
     /// The name of the probe and its port.
     probe: Option<(Arc<str>, u16)>,
 }
@@ -185,7 +235,8 @@ impl Reach {
         };
         for rule in load_balancer.rules() {
             let pools = rule.pools();
-            if let Some(read) = read(load_balancer, ItemKind::Rule, &rule, owner, public) {
+            let id = &reach.load_balancer;
+            if let Some(read) = read(load_balancer, id, ItemKind::Rule, &rule, owner, public) {
                 reach.add(read, pools, None);
             }
         }
@@ -196,6 +247,7 @@ impl Reach {
             let target = load_balancer.nat_targets.get(&item.name);
             if let Some(read) = read(
                 load_balancer,
+                &reach.load_balancer,
                 ItemKind::InboundNatRule,
                 &rule,
                 owner,
@@ -264,13 +316,13 @@ impl Reach {
         if rule.mode == GuestMode::Loopback {
             demand(entries, EntryKey::Address(destination.clone()), &rule.name);
         }
-        for port in &rule.ports {
-            demand(entries, opening(*port, destination), &rule.name);
+        for flow in &rule.flows {
+            demand(entries, opening(flow, destination), &rule.name);
         }
     }
 
     /// What a rule demands at the member's own address, and where applications have to listen.
-    fn at_member(&self, rule: &Read, member: &Member, needs: &mut Needs) {
+    fn at_member(rule: &Read, member: &Member, needs: &mut Needs) {
         let destination = if rule.floating {
             rule.frontend.clone()
         } else {
@@ -297,23 +349,12 @@ impl Reach {
         if rule.every_port {
             needs.every_port.insert(destination.clone());
         }
-        for (protocol, port) in &rule.ports {
+        for flow in &rule.flows {
             if !rule.floating {
-                let key = opening((*protocol, *port), &destination);
-                demand(&mut needs.own, key, &rule.name);
+                demand(&mut needs.own, opening(flow, &destination), &rule.name);
             }
-            needs.services.push(Service {
-                rule: Arc::clone(&rule.name),
-                load_balancer: Arc::clone(&self.load_balancer),
-                protocol: *protocol,
-                destination: destination.clone(),
-                port: *port,
-                floating: rule.floating,
-                mode: rule.mode,
-                frontend: rule.frontend.clone(),
-                frontend_port: rule.frontend_port,
-                probe: probe.clone(),
-            });
+            let service = Service::new(Arc::clone(flow), member.own_address);
+            needs.services.extend(service);
         }
         if let Some(probe) = &probe {
             demand(&mut needs.own, probe_opening(probe), &rule.name);
@@ -325,11 +366,11 @@ fn demand(entries: &mut Entries, key: EntryKey, because: &Arc<str>) {
     entries.entry(key).or_default().insert(Arc::clone(because));
 }
 
-fn opening((protocol, port): (Protocol, Option<u16>), destination: &Where) -> EntryKey {
+fn opening(flow: &Flow, destination: &Where) -> EntryKey {
     EntryKey::Firewall(Opening {
-        protocol,
+        protocol: flow.protocol,
         destination: destination.clone(),
-        port,
+        port: flow.port,
         source: None,
     })
 }
@@ -365,7 +406,7 @@ pub fn needs(all: &[Reach], members: &[Member], select: &[Select], common: &Comm
         for member in members {
             let rules = reach.reaching(member, select);
             for rule in rules.iter().filter_map(|at| reach.rules.get(*at)) {
-                reach.at_member(rule, member, &mut needs);
+                Reach::at_member(rule, member, &mut needs);
             }
             by_any.extend(rules);
         }
@@ -373,6 +414,7 @@ pub fn needs(all: &[Reach], members: &[Member], select: &[Select], common: &Comm
     }
     needs.services.sort();
     needs.services.dedup();
+    needs.services.shrink_to_fit();
     needs.common = common.of(all, reached);
     needs.keep_apart();
     needs
@@ -380,6 +422,7 @@ pub fn needs(all: &[Reach], members: &[Member], select: &[Select], common: &Comm
 
 fn read(
     load_balancer: &LoadBalancer,
+    id: &Arc<ArmId>,
     kind: ItemKind,
     rule: &Rule<'_>,
     owner: Owner<'_>,
@@ -400,21 +443,35 @@ fn read(
         .and_then(|id| frontend_address(load_balancer, id.name(), public))
         // No step of ours makes someone else's frontend, so there is nothing to wait for.
         .filter(|f| !matches!((owner, f), (Owner::Data(_), Where::AfterApply(_))));
+    let name: Arc<str> = Arc::from(rule.name());
+    let flow = |(protocol, port)| {
+        Arc::new(Flow {
+            rule: Arc::clone(&name),
+            load_balancer: Arc::clone(id),
+            protocol,
+            port: Some(port),
+            floating: rule.floating(),
+            mode,
+            frontend: frontend.clone(),
+            // A NAT rule for a range of ports has no single one.
+            frontend_port: (!every_port && rule.item.int("frontend_port").is_some())
+                .then(|| rule.frontend_port()),
+            probe: probe.clone(),
+        })
+    };
+    let flows = if every_port {
+        ports.into_iter().map(flow).collect()
+    } else {
+        vec![flow((protocol, rule.backend_port()))]
+    };
     Some(Read {
-        name: Arc::from(rule.name()),
+        name,
         declared,
         mode,
-        ports: if every_port {
-            ports.into_iter().map(|(p, port)| (p, Some(port))).collect()
-        } else {
-            vec![(protocol, Some(rule.backend_port()))]
-        },
+        flows,
         every_port,
         floating: rule.floating(),
         frontend,
-        // A NAT rule for a range of ports has no single one.
-        frontend_port: (!every_port && rule.item.int("frontend_port").is_some())
-            .then(|| rule.frontend_port()),
         probe,
     })
 }

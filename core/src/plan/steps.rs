@@ -466,7 +466,7 @@ fn wait_for_listeners(
                 guest: guest.reference.clone(),
                 rule: service.rule.to_string(),
                 protocol: service.protocol,
-                destination: service.destination.clone(),
+                destination: service.destination(),
                 port: service.port,
             });
             ready.extend(index.expand.get(&guest.addr).copied());

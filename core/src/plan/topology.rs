@@ -12,6 +12,7 @@ use crate::model::{Addr, ArmId, ItemKind, Kind, LoadBalancer, Protocol, Rule, Se
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The picture. Parts name each other by their place in these lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -97,7 +98,8 @@ pub struct GuestNode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trouble {
     pub severity: Severity,
-    pub what: String,
+    /// Shared with the drift or finding that it is from.
+    pub what: Arc<str>,
 }
 
 /// What the picture is drawn from.
@@ -113,18 +115,19 @@ pub struct Scene<'a> {
 }
 
 pub fn topology(scene: &Scene<'_>) -> Topology {
-    let around = Around {
-        members: Members::new(scene),
-        troubles: Troubles::new(scene),
-        public: scene.public,
-    };
+    let mut troubles = Troubles::new(scene);
     let mut picture = Topology {
         guests: scene
             .guests
             .iter()
-            .map(|g| guest(g, &around.troubles))
+            .map(|g| guest(g, troubles.take(&g.addr)))
             .collect(),
         ..Topology::default()
+    };
+    let around = Around {
+        members: Members::new(scene),
+        troubles,
+        public: scene.public,
     };
     for plan in scene.load_balancers {
         let marks = Marks::of(&plan.change, plan.observed.is_none(), plan.after.is_none());
@@ -390,7 +393,7 @@ fn rule_node(rule: &Rule<'_>, addr: &Addr) -> RuleNode {
     }
 }
 
-fn guest(plan: &GuestPlan, troubles: &Troubles<'_>) -> GuestNode {
+fn guest(plan: &GuestPlan, mut troubles: Vec<Trouble>) -> GuestNode {
     let writes = plan.change.entries.iter().any(|e| e.action != Action::NoOp);
     let mark = match plan.change.action {
         Action::Create => Mark::Created,
@@ -399,13 +402,12 @@ fn guest(plan: &GuestPlan, troubles: &Troubles<'_>) -> GuestNode {
         Action::NoOp | Action::Adopt | Action::Forget if writes => Mark::Changed,
         Action::NoOp | Action::Adopt | Action::Forget => Mark::Same,
     };
-    let mut troubles = troubles.of(&plan.addr).to_vec();
     if let Some(why) = &plan.unreadable {
         // The finding that says it holds no more than this.
-        troubles.retain(|t| t.what != "the guest could not be read");
+        troubles.retain(|t| *t.what != *"the guest could not be read");
         troubles.push(Trouble {
             severity: Severity::Warning,
-            what: format!("could not be read: {why}"),
+            what: format!("could not be read: {why}").into(),
         });
     }
     GuestNode {
@@ -428,7 +430,7 @@ impl<'a> Troubles<'a> {
         for moved in scene.drift.iter().filter(|d| d.kind.is_news()) {
             by_addr.entry(&moved.addr).or_default().push(Trouble {
                 severity: moved.severity,
-                what: moved.what.to_string(),
+                what: Arc::clone(&moved.what),
             });
         }
         for found in scene
@@ -439,10 +441,15 @@ impl<'a> Troubles<'a> {
             let Some(addr) = &found.addr else { continue };
             by_addr.entry(addr).or_default().push(Trouble {
                 severity: found.severity,
-                what: found.what.to_string(),
+                what: Arc::clone(&found.what),
             });
         }
         Self { by_addr }
+    }
+
+    /// Those of a guest, which no other part shows.
+    fn take(&mut self, addr: &Addr) -> Vec<Trouble> {
+        self.by_addr.remove(addr).unwrap_or_default()
     }
 
     fn of(&self, addr: &Addr) -> &[Trouble] {

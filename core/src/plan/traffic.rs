@@ -100,20 +100,26 @@ struct Answering<'a>(HashMap<(&'a ArmId, &'a str), usize>);
 
 impl<'a> Answering<'a> {
     fn new(guests: &'a [GuestPlan]) -> Self {
-        let mut count: HashMap<(&ArmId, &str), usize> = HashMap::new();
+        // A rule's name is one text, which all its services share, so its place in memory stands for it.
+        let mut count: HashMap<*const u8, (&Service, usize)> = HashMap::new();
         for guest in guests.iter().filter(|g| g.unreadable.is_none() && !g.gone) {
-            let of = |services: &'a [Service]| -> HashSet<(&'a ArmId, &'a str)> {
-                services
-                    .iter()
-                    .map(|s| (&*s.load_balancer, &*s.rule))
-                    .collect()
+            let of = |services: &'a [Service]| -> HashMap<*const u8, &'a Service> {
+                services.iter().map(|s| (s.rule.as_ptr(), s)).collect()
             };
             let silent = of(&guest.silent);
-            for rule in of(&guest.needs.services).difference(&silent) {
-                *count.entry(*rule).or_default() += 1;
+            for (rule, service) in of(&guest.needs.services) {
+                if !silent.contains_key(&rule) {
+                    count.entry(rule).or_insert((service, 0)).1 += 1;
+                }
             }
         }
-        Self(count)
+        let mut named: HashMap<(&ArmId, &str), usize> = HashMap::new();
+        for (service, number) in count.into_values() {
+            *named
+                .entry((&service.load_balancer, &service.rule))
+                .or_default() += number;
+        }
+        Self(named)
     }
 
     fn of(&self, load_balancer: &ArmId, rule: &str) -> usize {
@@ -169,7 +175,7 @@ fn handed_over(flows: &Flows<'_>, answering: &Answering<'_>) -> Vec<Traffic> {
             .needs
             .services
             .iter()
-            .filter(|s| s.floating && s.mode == GuestMode::Cluster && loses(&s.destination));
+            .filter(|s| s.floating && s.mode == GuestMode::Cluster && loses(&s.destination()));
         for service in clustered {
             let Some(owner) = owners.get(&*service.load_balancer) else {
                 continue;
@@ -177,7 +183,7 @@ fn handed_over(flows: &Flows<'_>, answering: &Answering<'_>) -> Vec<Traffic> {
             let traffic = all
                 .entry((owner, &service.rule))
                 .or_insert_with(|| Traffic {
-                    destination: service.destination.clone(),
+                    destination: service.destination(),
                     port: service.frontend_port,
                     protocol: service.protocol,
                     rule: service.rule.to_string(),

@@ -357,7 +357,7 @@ pub(crate) fn hostile() -> Plan {
     for guest in &mut plan.topology.guests {
         guest.troubles = vec![Trouble {
             severity: Severity::Error,
-            what: nasty.clone(),
+            what: nasty.as_str().into(),
         }];
     }
     plan.drift = drifted().drift;
@@ -487,7 +487,7 @@ pub(crate) fn drifted() -> Plan {
         guest.mark = Mark::Same;
         guest.troubles = vec![Trouble {
             severity,
-            what: what.to_owned(),
+            what: what.into(),
         }];
     }
     Plan {

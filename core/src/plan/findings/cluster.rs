@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub(super) fn findings(guests: &[Seen<'_>]) -> Vec<Finding> {
-    let mut of_address: BTreeMap<IpAddr, Vec<(&Seen<'_>, Option<&Probe>)>> = BTreeMap::new();
+    let mut of_address: BTreeMap<IpAddr, Vec<(&Seen<'_>, Option<Probe>)>> = BTreeMap::new();
     for seen in guests {
-        let mut mine: BTreeMap<IpAddr, Option<&Probe>> = BTreeMap::new();
+        let mut mine: BTreeMap<IpAddr, Option<Probe>> = BTreeMap::new();
         let clustered = |s: &&super::Service| s.mode == GuestMode::Cluster && s.floating;
         for service in seen.services.iter().filter(clustered) {
-            if let Some(address) = service.destination.known() {
+            if let Some(address) = service.destination().known() {
                 let probe = mine.entry(address).or_default();
-                *probe = probe.or(service.probe.as_ref());
+                *probe = probe.take().or_else(|| service.probe());
             }
         }
         for (address, probe) in mine {
@@ -30,13 +30,13 @@ pub(super) fn findings(guests: &[Seen<'_>]) -> Vec<Finding> {
         all.extend(
             members
                 .iter()
-                .filter_map(|(seen, probe)| answers(address, seen, *probe)),
+                .filter_map(|(seen, probe)| answers(address, seen, probe.as_ref())),
         );
     }
     all
 }
 
-fn holders(address: IpAddr, members: &[(&Seen<'_>, Option<&Probe>)]) -> Option<Finding> {
+fn holders(address: IpAddr, members: &[(&Seen<'_>, Option<Probe>)]) -> Option<Finding> {
     let holders: Vec<&Seen<'_>> = members
         .iter()
         .map(|(seen, _)| *seen)

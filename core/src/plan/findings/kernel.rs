@@ -23,7 +23,7 @@ fn timestamps(seen: &Seen<'_>) -> Option<Finding> {
     let probed = seen
         .services
         .iter()
-        .any(|s| s.mode == GuestMode::Cluster && s.probe.is_some());
+        .any(|s| s.mode == GuestMode::Cluster && s.probe().is_some());
     (probed && setting(seen, "net.ipv4.tcp_timestamps").is_some_and(|v| v != "0")).then(|| {
         finding(
             seen.addr,
@@ -75,7 +75,7 @@ fn ephemeral_probes(seen: &Seen<'_>) -> Vec<Finding> {
         .services
         .iter()
         .filter(|s| s.mode == GuestMode::Cluster)
-        .filter_map(|s| s.probe.as_ref())
+        .filter_map(|s| s.probe())
         .map(|probe| probe.port)
         .filter(|port| (low..=high).contains(port) && !is_reserved(reserved, *port))
         .collect();

@@ -48,7 +48,7 @@ fn traffic(
     observed: &Observed,
     said: &mut Said,
 ) -> Option<Finding> {
-    let destination = service.destination.known()?;
+    let destination = service.destination().known()?;
     let from_internet =
         matches!(&service.frontend, Some(Where::Known(frontend)) if is_public(observed, *frontend));
     let packet = Packet {
@@ -88,7 +88,7 @@ fn traffic(
 }
 
 fn probe(addr: &Addr, service: &Service, guard: &Guard<'_>, said: &mut Said) -> Option<Finding> {
-    let probe = service.probe.as_ref()?;
+    let probe = service.probe()?;
     let packet = Packet {
         protocol: Protocol::Tcp,
         source: Source::Probe,
@@ -125,7 +125,7 @@ fn is_public(observed: &Observed, address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{addr, configuration, service};
+    use super::super::tests::{addr, configuration, service_of};
     use super::*;
     use crate::config::GuestMode;
     use crate::model::security::{Access, Prefix, SecurityGroup, SecurityRule, Transport};
@@ -179,9 +179,8 @@ mod tests {
         observed
             .security_groups
             .insert(group.id.clone(), Observation::Present(group));
-        let mut service = service(GuestMode::Loopback, 8080);
         let balancer = interface.backend_pools[0].parent().unwrap();
-        service.load_balancer = std::sync::Arc::new(balancer);
+        let service = service_of(balancer, GuestMode::Loopback, 8080);
         let found = findings(&addr("vm1"), &[service], &desired, &observed);
         found
             .into_iter()

@@ -100,7 +100,7 @@ fn troubles(troubles: &[plan::Trouble]) -> Vec<Trouble> {
         .iter()
         .map(|trouble| Trouble {
             severity: severity(trouble.severity),
-            what: trouble.what.clone(),
+            what: trouble.what.to_string(),
         })
         .collect()
 }

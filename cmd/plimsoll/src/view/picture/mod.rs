@@ -309,7 +309,7 @@ fn tone(mark: Mark, troubles: &[Trouble]) -> (Tone, Vec<String>) {
     state.extend(troubles.iter().take(SAID).map(|t| match t.severity {
         Severity::Error => format!("broken: {}", t.what),
         Severity::Warning => format!("warning: {}", t.what),
-        Severity::Advice => t.what.clone(),
+        Severity::Advice => t.what.to_string(),
     }));
     if troubles.len() > SAID {
         state.push(format!("and {} more", troubles.len() - SAID));
