@@ -274,6 +274,8 @@ proptest! {
             && !value.contains_sensitive()
         {
             let printed = value.to_string();
+            // As in Terraform's console, a heredoc does not say whether its last line has an end.
+            prop_assume!(!printed.contains("<<EOT"));
             let read = evaluate(&printed);
             prop_assert_eq!(read.as_ref().map(ToString::to_string), Ok(printed.clone()), "{}", source);
             // What null is null of is only a comment.

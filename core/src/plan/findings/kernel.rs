@@ -2,6 +2,7 @@
 
 use super::super::Finding;
 use super::super::codes;
+use super::super::needs::Service;
 use super::{Seen, finding};
 use crate::config::GuestMode;
 use std::collections::BTreeSet;
@@ -75,7 +76,7 @@ fn ephemeral_probes(seen: &Seen<'_>) -> Vec<Finding> {
         .services
         .iter()
         .filter(|s| s.mode == GuestMode::Cluster)
-        .filter_map(|s| s.probe())
+        .filter_map(Service::probe)
         .map(|probe| probe.port)
         .filter(|port| (low..=high).contains(port) && !is_reserved(reserved, *port))
         .collect();
