@@ -18,9 +18,9 @@ use serde_json::Value;
 use crate::LabError;
 use crate::agent::{ProbeAnswer, ProbeOrder};
 use crate::daemon::GuestStatus;
-use crate::layout::{LabFile, Layout};
+use crate::layout::{GuestName, LabFile, Layout};
 use crate::namespaces;
-use crate::seed::{Route, Seed, Silence};
+use crate::seed::{Inventory, Route, Seed, Silence};
 
 pub use start::StartOptions;
 
@@ -308,10 +308,7 @@ impl Lab {
         let pid = fs::read_to_string(self.layout.guest_pid(&name))
             .ok()
             .and_then(|text| text.trim().parse().ok());
-        let pid: u32 = pid.ok_or_else(|| LabError::UnknownGuest {
-            name: guest.to_owned(),
-            known: "`plimsoll lab status` lists the guests that run.".to_owned(),
-        })?;
+        let pid: u32 = pid.ok_or_else(|| self.why_not(guest, &name))?;
         let nsenter = namespaces::nsenter()?;
         Ok(namespaces::guest_command(
             nsenter,
@@ -319,6 +316,25 @@ impl Lab {
             pid,
             arguments,
         ))
+    }
+
+    /// Why nothing can run in a guest that does not run.
+    fn why_not(&self, typed: &str, name: &GuestName) -> LabError {
+        let inventory = fs::read_to_string(self.layout.inventory()).ok();
+        let inventory: Option<Inventory> =
+            inventory.and_then(|text| serde_json::from_str(&text).ok());
+        let known = inventory
+            .as_ref()
+            .and_then(|all| all.guest(name.as_str()).ok());
+        if known.is_some_and(|guest| guest.windows) {
+            return LabError::NotLinux {
+                name: typed.to_owned(),
+            };
+        }
+        LabError::UnknownGuest {
+            name: typed.to_owned(),
+            known: "`plimsoll lab status` lists the guests that run.".to_owned(),
+        }
     }
 
     /// A command where the clients are that [`Lab::probe`] sends from; standard input and output are the caller's to set.

@@ -258,6 +258,12 @@ fn unknown_and_windows_guests_are_answered_plainly() {
             .to_string()
     };
     assert!(error("win").contains("Windows"), "{}", error("win"));
+    // The command of `lab exec`, which asks nobody.
+    let command = |guest: &str| session.lab().exec_command(guest, &["true".to_owned()]);
+    let why = command("win").unwrap_err().to_string();
+    assert!(why.contains("is a Windows guest"), "{why}");
+    let why = command("vm9").unwrap_err().to_string();
+    assert!(why.contains("no guest named `vm9`"), "{why}");
     assert!(error("vm9").contains("vm1"), "{}", error("vm9"));
     assert!(error("../etc").contains("1 to 64"), "{}", error("../etc"));
     // Renamed in the configuration: the old guest still runs, because its cleanup may be due.
