@@ -8,8 +8,8 @@
 
 use plimsoll_core::apply::GuestOrder;
 use plimsoll_core::model::guest::{
-    Chain, Claim, Connection, EntryState, Firewall, GuestFacts, GuestRef, Os, RecordFact, Target,
-    Touch,
+    Chain, Claim, Connection, EntryState, Firewall, FirewallKind, FirewallRule, GuestFacts,
+    GuestRecord, GuestRef, Os, RecordFact, Target, Touch,
 };
 use plimsoll_core::model::{Addr, Kind};
 use plimsoll_core::plan::GuestStep;
@@ -19,41 +19,95 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 fn script(deployment: &str, lineage: &str, label: &str) -> Result<String, String> {
-    let claim = Claim {
-        deployment: deployment.to_owned(),
-        lineage: lineage.to_owned(),
-    };
     let keys = [
         "address 65.52.0.1",
         "firewall tcp port 80 to 65.52.0.1",
         "address fd00:f1::1",
     ];
-    let touches = keys.map(|key| Touch {
-        key: key.parse().unwrap(),
-        before: EntryState::default(),
-        after: EntryState {
-            live: true,
-            survives: true,
-            claims: BTreeSet::from([claim.clone()]),
-        },
-    });
+    let who = (deployment, lineage, label);
+    step(who, &keys, &[], firewall(&["inet filter input"]))
+}
+
+/// Each chain drops by its policy what no rule admits.
+fn firewall(chains: &[&str]) -> Firewall {
+    let mut firewall = Firewall::none();
+    firewall.active = !chains.is_empty();
+    for name in chains {
+        firewall.base.push(Chain {
+            name: (*name).to_owned(),
+            policy: Target::Drop,
+            ipv4: !name.starts_with("ip6"),
+            ipv6: name.starts_with("ip6") || name.starts_with("inet"),
+            rules: Vec::new(),
+        });
+    }
+    firewall
+}
+
+/// The base chains jump to the one that the firewall's own tool fills.
+fn managed(kind: FirewallKind, chains: &[(&str, &str)]) -> Firewall {
+    let bases: Vec<&str> = chains.iter().map(|(base, _)| *base).collect();
+    let mut firewall = firewall(&bases);
+    firewall.kind = kind;
+    for (base, (_, other)) in firewall.base.iter_mut().zip(chains) {
+        base.rules.push(FirewallRule {
+            protocol: None,
+            sources: Vec::new(),
+            destinations: Vec::new(),
+            ports: Vec::new(),
+            uncertain: false,
+            target: Target::Jump((*other).to_owned()),
+            ours: false,
+            text: format!("jump {other}"),
+            name: None,
+        });
+        firewall.other.push(Chain {
+            name: (*other).to_owned(),
+            policy: Target::Return,
+            rules: Vec::new(),
+            ..base.clone()
+        });
+    }
+    firewall
+}
+
+fn step(
+    (deployment, lineage, label): (&str, &str, &str),
+    hold: &[&str],
+    let_go: &[&str],
+    firewall: Firewall,
+) -> Result<String, String> {
+    let claim = Claim {
+        deployment: deployment.to_owned(),
+        lineage: lineage.to_owned(),
+    };
+    let held = |held: bool| EntryState {
+        live: held,
+        survives: held,
+        claims: BTreeSet::from_iter(held.then(|| claim.clone())),
+    };
+    let touches = |keys: &[&str], gains: bool| {
+        let touch = |key: &&str| Touch {
+            key: key.parse().unwrap(),
+            before: held(!gains),
+            after: held(gains),
+        };
+        keys.iter().map(touch).collect::<Vec<Touch>>()
+    };
     let step = GuestStep {
         guest: GuestRef {
             addr: Addr::keyed(Kind::Guest, "vm", label),
             os: Os::Linux,
             connection: Connection::Local,
         },
-        ensure: touches.to_vec().into(),
-        release: Vec::new().into(),
+        ensure: touches(hold, true).into(),
+        release: touches(let_go, false).into(),
     };
-    let mut firewall = Firewall::none();
-    firewall.base.push(Chain {
-        name: "inet filter input".to_owned(),
-        policy: Target::Drop,
-        ipv4: true,
-        ipv6: true,
-        rules: Vec::new(),
-    });
+    let mut record = GuestRecord::default();
+    for touch in step.release.iter() {
+        let entry = record.entries.entry(touch.key.clone()).or_default();
+        entry.claims.insert(claim.clone());
+    }
     let facts = GuestFacts {
         hostname: "vm1".to_owned(),
         boot_id: String::new(),
@@ -63,7 +117,13 @@ fn script(deployment: &str, lineage: &str, label: &str) -> Result<String, String
         firewall,
         listeners: Vec::new(),
         survives: BTreeSet::new(),
-        record: RecordFact::Absent,
+        record: match record.is_empty() {
+            true => RecordFact::Absent,
+            false => RecordFact::Present {
+                record,
+                sha256: "0".repeat(64),
+            },
+        },
         settings: BTreeMap::new(),
         network: plimsoll_core::model::guest::NetworkFacts::default(),
         unread: Vec::new(),
@@ -102,10 +162,91 @@ fn shellcheck(text: &str) {
     );
 }
 
+const KEYS: [&str; 7] = [
+    "address 65.52.0.1",
+    "address fd00:f1::1",
+    "firewall tcp port 80 to 65.52.0.1",
+    "firewall all to 65.52.0.1",
+    "firewall udp port 53 to fd00:f1::1",
+    "firewall tcp port 8080 from 168.63.129.16 to 10.0.0.11",
+    "firewall tcp port 8080 to fd10::11",
+];
+
+/// Every firewall that a script can meet, by what its script must then call.
+fn firewalls() -> Vec<(&'static str, Firewall)> {
+    let ufw = [
+        ("iptables filter INPUT", "iptables filter ufw-user-input"),
+        ("ip6tables filter INPUT", "ip6tables filter ufw6-user-input"),
+    ];
+    let firewalld = [(
+        "inet firewalld filter_INPUT",
+        "inet firewalld filter_INPUT_POLICIES_post",
+    )];
+    let legacy = [
+        "iptables-legacy filter INPUT",
+        "ip6tables-legacy filter INPUT",
+    ];
+    let kind = |kind, mut firewall: Firewall| {
+        firewall.kind = kind;
+        firewall
+    };
+    vec![
+        ("add_address", firewall(&[])),
+        (
+            "open_nft",
+            kind(
+                FirewallKind::Nftables,
+                firewall(&["inet filter input", "ip other in", "ip6 other in"]),
+            ),
+        ),
+        (
+            "open_iptables",
+            kind(
+                FirewallKind::Iptables,
+                firewall(&["iptables filter INPUT", "ip6tables filter INPUT"]),
+            ),
+        ),
+        (
+            "want_iptables ip6tables-legacy",
+            kind(FirewallKind::Iptables, firewall(&legacy)),
+        ),
+        ("open_ufw", managed(FirewallKind::Ufw, &ufw)),
+        (
+            "open_firewalld",
+            managed(FirewallKind::Firewalld, &firewalld),
+        ),
+    ]
+}
+
 #[test]
-fn both_scripts_pass_shellcheck() {
-    shellcheck(&plimsoll_guest::show_probe(Os::Linux));
-    shellcheck(&script("web", "l", "a").unwrap());
+fn every_script_passes_shellcheck() {
+    let probe = plimsoll_guest::show_probe(Os::Linux);
+    shellcheck(&probe);
+    shellcheck(&linux::windowed(&probe, 3840));
+    for (called, firewall) in firewalls() {
+        let step = |hold: &[&str], let_go: &[&str]| {
+            step(("web", "l", "a"), hold, let_go, firewall.clone()).unwrap()
+        };
+        let expand = step(&KEYS, &[]);
+        assert!(expand.contains(called), "{called}\n{expand}");
+        shellcheck(&expand);
+        shellcheck(&linux::windowed(&expand, 0));
+        for half in [&KEYS[..3], &KEYS[3..]] {
+            shellcheck(&step(half, &[]));
+        }
+        shellcheck(&step(&KEYS[3..], &KEYS[..3]));
+    }
+    // Letting go asks every firewall, whichever is there.
+    let contract = step(("web", "l", "a"), &[], &KEYS, firewall(&[])).unwrap();
+    for called in [
+        "close_ufw",
+        "close_firewalld",
+        "close_nft",
+        "close_iptables",
+    ] {
+        assert!(contract.contains(called), "{called}");
+    }
+    shellcheck(&contract);
 }
 
 #[test]
@@ -174,22 +315,66 @@ proptest::proptest! {
         let head = &text[..text.find("exec </dev/null").unwrap()];
         let tail = &text[begin..];
         let stubs = "begin() { :; }\nrefuse_older_run() { :; }\nexpect_record() { :; }\nrefuse_if_moved() { :; }\nwrite_file() { cat; }\nlink_unit() { :; }\nadd_address() { :; }\nattempt() { :; }\nwant_nft() { :; }\nprint_facts() { echo the-end; }\n";
+        run_inert(&format!("{head}{stubs}{tail}"));
+    }
+
+    /// The same for the script that is handed to someone else.
+    #[test]
+    fn names_are_inert_for_machines_that_nobody_read(
+        label in name(), lineage in name(), deployment in name(), undo: bool
+    ) {
+        let order = linux::standalone::Standalone {
+            guest: &Addr::keyed(Kind::Guest, "vm", &*label),
+            claim: &Claim { deployment: deployment.clone(), lineage: lineage.clone() },
+            run: 7,
+            entries: &BTreeSet::from(["address 65.52.0.1".parse().unwrap()]),
+            undo,
+        };
+        let Ok(text) = linux::standalone::script(&order) else {
+            let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-' | ' ');
+            assert!(!deployment.chars().all(plain) || deployment.contains(' ') || !lineage.chars().all(plain) || deployment.len() > 64 || lineage.len() > 64);
+            return Ok(());
+        };
+        let begin = text.find("\nbegin\n").unwrap();
+        let head = &text[..text.find("exec </dev/null").unwrap()];
+        let stubs = "begin() { :; }\nread_record() { :; }\nhold() { echo the-end; }\nundo() { echo the-end; }\n";
+        run_inert(&format!("{head}{stubs}{}", &text[begin..]));
+    }
+}
+
+/// Runs to its end in every shell, says nothing and makes no file.
+fn run_inert(script: &str) {
+    for shell in [&["sh"][..], &["dash"], &["bash"], &["busybox", "sh"]] {
         let directory = tempfile::tempdir().unwrap();
-        let mut shell = Command::new("sh")
+        let started = Command::new(shell[0])
+            .args(&shell[1..])
             .arg("-s")
             .current_dir(directory.path())
             .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
+            .spawn();
+        let Ok(mut child) = started else {
+            eprintln!("skipped: {} is missing", shell[0]);
+            continue;
+        };
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(script.as_bytes())
             .unwrap();
-        shell.stdin.take().unwrap().write_all(format!("{head}{stubs}{tail}").as_bytes()).unwrap();
-        let output = shell.wait_with_output().unwrap();
+        let output = child.wait_with_output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);
-        assert!(printed.ends_with("the-end\n"), "{printed}");
-        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(printed.ends_with("the-end\n"), "{shell:?} {printed}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.is_empty(), "{shell:?} {said}");
+        assert_eq!(
+            std::fs::read_dir(directory.path()).unwrap().count(),
+            0,
+            "{shell:?}"
+        );
     }
 }
 

@@ -31,8 +31,9 @@ file_section() {
     print_section "$1" absent ''
   fi
 }
+# Not by `read`: dash reads byte by byte, and these files answer only the first read.
 print_settings() {
-  for file in \
+  grep -H '' \
     /proc/sys/net/ipv4/conf/*/rp_filter \
     /proc/sys/net/ipv4/conf/all/arp_ignore /proc/sys/net/ipv4/conf/lo/arp_ignore \
     /proc/sys/net/ipv4/conf/all/arp_announce \
@@ -40,12 +41,8 @@ print_settings() {
     /proc/sys/net/ipv6/conf/all/forwarding \
     /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/ipv6/ip_nonlocal_bind \
     /proc/sys/net/ipv4/ip_local_port_range /proc/sys/net/ipv4/ip_local_reserved_ports \
-    /proc/sys/net/ipv6/conf/all/disable_ipv6 /proc/sys/net/ipv6/conf/lo/disable_ipv6; do
-    [ -r "$file" ] || continue
-    value=
-    IFS= read -r value <"$file" || continue
-    printf '%s=%s\n' "${file#/proc/sys/}" "$value"
-  done
+    /proc/sys/net/ipv6/conf/all/disable_ipv6 /proc/sys/net/ipv6/conf/lo/disable_ipv6 2>/dev/null |
+    sed -e 's|^/proc/sys/||' -e 's/:/=/'
 }
 # The driver tells the NICs that the host gives from those that software makes. `/sys` can be another namespace's, so the
 # hardware address goes with it and is compared.

@@ -14,4 +14,4 @@ pub mod standalone;
 pub(crate) mod verify;
 pub mod write;
 
-pub use script::probe;
+pub use script::{probe, windowed};

@@ -38,6 +38,11 @@ pub fn probe() -> String {
     )
 }
 
+/// The script as Run Command sends it: it answers with the window of what the script prints that begins at `offset`.
+pub fn windowed(script: &str, offset: usize) -> String {
+    packed(script, offset, super::pack::WINDOW)
+}
+
 /// A script around another one: runs it, and answers with the window of what it printed that begins at `offset`.
 pub(crate) fn packed(script: &str, offset: usize, window: usize) -> String {
     let document = here_document(script);

@@ -347,7 +347,11 @@ pub(super) fn opens(
     match firewall.judge(&packet) {
         Verdict::Admitted { .. } => Ok(()),
         Verdict::Unclear { by, .. } => Err(Blocked::Unclear { by }),
-        Verdict::Refused { by, chain, .. } if by.starts_with("policy of ") => {
+        Verdict::Refused {
+            chain,
+            by_default: true,
+            ..
+        } => {
             let profile = chain.rsplit(' ').next().unwrap_or_default();
             match settings.contains_key(&local_rules(profile)) {
                 true => Err(Blocked::LocalRulesIgnored {

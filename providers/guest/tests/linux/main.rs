@@ -3,6 +3,7 @@
 //! - `enact`: the engine's traits, tools that lie, a huge guest, every shell
 //! - `kinds`: the same life on ufw, iptables (both backends) and firewalld
 //! - `standalone`: the script for machines that nobody has read
+//! - `traps`: what goes wrong on real machines, each with the care that it takes
 //! - `refusals`: cut, late, locked, moved, denied
 
 #![expect(
@@ -16,4 +17,5 @@ mod kinds;
 mod namespace;
 mod refusals;
 mod standalone;
+mod traps;
 mod writes;

@@ -29,7 +29,7 @@ const ALL: [&str; 8] = [
     "firewall tcp port 8080 from 168.63.129.16 to 10.0.0.11",
 ];
 
-fn assert_held(facts: &GuestFacts, keys: &[&str]) {
+pub(crate) fn assert_held(facts: &GuestFacts, keys: &[&str]) {
     for key in keys {
         let state = facts.state_of(&key.parse::<EntryKey>().unwrap());
         assert!(

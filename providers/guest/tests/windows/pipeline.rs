@@ -233,19 +233,36 @@ async fn there_and_back_through_run_command() {
     there_and_back(Scene::english().by_run_command()).await;
 }
 
-/// Many rules of an admin make an answer of several windows.
-#[tokio::test]
-async fn a_guest_with_much_to_tell_answers_run_command_in_windows() {
+fn with_rules(number: u32) -> Scene {
     let mut machine = Machine::new(&["10.0.0.4/24", "fd10::4/64"], "Loopback", "Ethernet");
-    for n in 0..400_u32 {
+    for n in 0..number {
         let id = format!("{{{}}}", &crate::machine::digest(&n.to_be_bytes())[..32]);
         let text = format!(
             "v2.32|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort={}|Name=rule {n}|",
-            1000 + n * 7
+            1000 + n * 7 % 60_000
         );
         machine.rules.insert(id, ("local", text));
     }
-    there_and_back(Scene::of(machine).by_run_command()).await;
+    Scene::of(machine).by_run_command()
+}
+
+/// Many rules of an admin make an answer of several windows.
+#[tokio::test]
+async fn a_guest_with_much_to_tell_answers_run_command_in_windows() {
+    there_and_back(with_rules(600)).await;
+}
+
+/// An answer that would take a quarter of an hour to fetch is none: nothing is guessed from its beginning.
+#[tokio::test]
+async fn a_guest_with_too_much_to_tell_is_not_believed_in_part() {
+    let scene = with_rules(10_000);
+    let plan = scene.plan(Mode::Apply).await;
+    assert!(!plan.applyable && !plan.complete);
+    let why = plan.blocked.join("\n");
+    assert!(
+        why.contains("are too many for Run Command; use a connection \"ssh\" block"),
+        "{why}"
+    );
 }
 
 #[tokio::test]
