@@ -30,6 +30,10 @@ const STEPS: &[Step] = &[
         run: azure_cli,
     },
     Step {
+        name: "200 hosts against bare ssh",
+        run: many_hosts,
+    },
+    Step {
         name: "a Windows script cut at every byte",
         run: cut_everywhere,
     },
@@ -92,5 +96,19 @@ fn cut_everywhere() -> Result<(), String> {
         test,
         "--",
         "--ignored",
+    ])
+}
+
+fn many_hosts() -> Result<(), String> {
+    tools::cargo(&[
+        "test",
+        "-p",
+        "plimsoll-guest",
+        "--test",
+        "ssh",
+        "two_hundred_hosts",
+        "--",
+        "--ignored",
+        "--nocapture",
     ])
 }

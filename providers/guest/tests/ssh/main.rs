@@ -11,119 +11,14 @@ use plimsoll_core::model::observed::Observation;
 use plimsoll_core::model::{Addr, Kind};
 use plimsoll_guest::transport::{Ssh, SshError, Transport, TransportError};
 use plimsoll_guest::{Guests, Limits};
+use sshd::{Sshd, Trust};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-struct Sshd {
-    process: Child,
-    directory: tempfile::TempDir,
-    port: u16,
-}
-
-fn keygen(path: &std::path::Path) -> Option<()> {
-    let status = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(path)
-        .status()
-        .ok()?;
-    status.success().then_some(())
-}
-
-impl Sshd {
-    /// `None`, out loud, where there is no OpenSSH server.
-    fn start(force_command: &str) -> Option<Self> {
-        let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"]
-            .into_iter()
-            .map(PathBuf::from)
-            .find(|p| p.exists());
-        let Some(program) = program else {
-            eprintln!("skipped: sshd is missing (package openssh-server)");
-            return None;
-        };
-        let directory = tempfile::tempdir().ok()?;
-        let at = |name: &str| directory.path().join(name);
-        keygen(&at("host"))?;
-        keygen(&at("key"))?;
-        fs::copy(at("key.pub"), at("authorized")).ok()?;
-        let port = TcpListener::bind("127.0.0.1:0")
-            .ok()?
-            .local_addr()
-            .ok()?
-            .port();
-        let d = directory.path().display();
-        let force = if force_command.is_empty() {
-            String::new()
-        } else {
-            format!("ForceCommand {force_command}\n")
-        };
-        fs::write(
-            at("sshd_config"),
-            format!(
-                "ListenAddress 127.0.0.1:{port}\nHostKey {d}/host\nAuthorizedKeysFile {d}/authorized\nPidFile none\n\
-                 StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-                 PermitRootLogin yes\nMaxStartups 100\n{force}"
-            ),
-        )
-        .ok()?;
-        let host_key = fs::read_to_string(at("host.pub")).ok()?;
-        fs::write(at("known"), format!("[127.0.0.1]:{port} {host_key}")).ok()?;
-        fs::write(at("nobody_known"), "").ok()?;
-        for (name, known) in [("config", "known"), ("stranger", "nobody_known")] {
-            fs::write(
-                at(name),
-                format!("Host *\n  UserKnownHostsFile {d}/{known}\n  GlobalKnownHostsFile none\n  IdentitiesOnly yes\n  IdentityAgent none\n  KexAlgorithms curve25519-sha256\n"),
-            )
-            .ok()?;
-        }
-        // As root, sshd wants a place of its own that a machine without the running service may lack.
-        let _ = fs::create_dir_all("/run/sshd");
-        let process = Command::new(program)
-            .arg("-D")
-            .arg("-e")
-            .arg("-f")
-            .arg(at("sshd_config"))
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let sshd = Self {
-            process,
-            directory,
-            port,
-        };
-        for _ in 0..50 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(sshd);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        eprintln!("skipped: sshd does not start here");
-        None
-    }
-
-    fn path(&self, name: &str) -> Option<String> {
-        Some(self.directory.path().join(name).display().to_string())
-    }
-
-    fn guest(&self, config: &str, key: &str) -> GuestRef {
-        guest(Connection::Ssh {
-            host: "127.0.0.1".to_owned(),
-            user: None,
-            port: Some(self.port),
-            identity_file: self.path(key),
-            config_file: self.path(config),
-        })
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+mod many;
+mod sshd;
 
 fn guest(connection: Connection) -> GuestRef {
     GuestRef {
@@ -275,4 +170,72 @@ async fn a_guest_that_hangs_times_out_alone() {
         !matches!(&worked, Observation::Unreadable { why } if why.contains("no answer")),
         "{worked:?}"
     );
+}
+
+/// Neither side knows the other's key, only the authority that signed it.
+#[tokio::test]
+async fn certificates_are_enough_on_both_sides() {
+    let Some(sshd) = Sshd::trusting("", Trust::Certificates) else {
+        return;
+    };
+    let output = Ssh::default()
+        .run(&sshd.guest("config", "key"), "echo here\n")
+        .await;
+    match output {
+        Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout), "here\n"),
+        Err(TransportError::Ssh(SshError::Sudo { .. })) => {}
+        Err(other) => panic!("{other}"),
+    }
+    // The key alone, without its certificate, is nobody's.
+    fs::remove_file(sshd.directory.path().join("key-cert.pub")).unwrap();
+    let denied = ssh_error(
+        Ssh::default()
+            .run(&sshd.guest("config", "key"), "true")
+            .await,
+    );
+    assert!(
+        matches!(denied, SshError::PermissionDenied { .. }),
+        "{denied}"
+    );
+}
+
+#[tokio::test]
+async fn a_jump_of_the_users_configuration_is_taken() {
+    let (Some(jump), Some(target)) = (Sshd::start(""), Sshd::start("")) else {
+        return;
+    };
+    let known = ["known"].map(|name| {
+        let read = |sshd: &Sshd| fs::read_to_string(sshd.directory.path().join(name)).unwrap();
+        read(&jump) + &read(&target)
+    });
+    let (place, away) = (target.directory.path(), jump.directory.path());
+    fs::write(place.join("both"), known.concat()).unwrap();
+    let both = place.join("both");
+    let config = format!(
+        "Host *\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile none\n  IdentitiesOnly yes\n  IdentityAgent none\n\
+         Host inside\n  HostName 127.0.0.1\n  Port {}\n  ProxyJump door\n  IdentityFile {}/key\n\
+         Host door\n  HostName 127.0.0.1\n  Port {}\n  IdentityFile {}/key\n",
+        both.display(),
+        target.port,
+        place.display(),
+        jump.port,
+        away.display()
+    );
+    fs::write(place.join("jumping"), config).unwrap();
+    let inside = guest(Connection::Ssh {
+        host: "inside".to_owned(),
+        user: None,
+        port: None,
+        identity_file: None,
+        config_file: target.path("jumping"),
+    });
+    let reached = Ssh::default().run(&inside, "echo here\n").await;
+    assert!(
+        matches!(&reached, Ok(output) if output.stdout == b"here\n")
+            || matches!(&reached, Err(TransportError::Ssh(SshError::Sudo { .. }))),
+        "{reached:?}"
+    );
+    // It led through the jump: without it there is no way.
+    drop(jump);
+    assert!(Ssh::default().run(&inside, "echo here\n").await.is_err());
 }
