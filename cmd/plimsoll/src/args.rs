@@ -71,6 +71,10 @@ pub(crate) struct Global {
     #[arg(short = 'v', long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 
+    /// Talk to this many guests at once; without it, 32, and 16 while writing
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) parallelism: Option<u16>,
+
     /// Print data as JSON on standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -260,6 +264,10 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) snapshot: Option<PathBuf>,
 
+    /// Print the script of each guest too, exactly as it would be sent
+    #[arg(long, conflicts_with = "snapshot")]
+    pub(crate) show_scripts: bool,
+
     #[command(flatten)]
     pub(crate) refinements: RefinementArguments,
 
@@ -329,6 +337,10 @@ pub(crate) struct ApplyArguments {
     /// Stop after this phase, so that applications can bind new addresses; apply again to go on
     #[arg(long, value_enum, value_name = "PHASE")]
     pub(crate) until: Option<Until>,
+
+    /// Print the script of each guest before asking; of a saved plan, plan prints them
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) show_scripts: bool,
 
     #[command(flatten)]
     pub(crate) refinements: RefinementArguments,

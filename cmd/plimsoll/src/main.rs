@@ -15,6 +15,7 @@ mod interrupt;
 mod lab_seed;
 mod pipeline;
 mod run_command;
+mod scripts;
 mod sources;
 mod state;
 mod who;

@@ -4,9 +4,9 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::view::{self, Ending, Places, Story, Told};
+use crate::view::{self, Ending, GuestScript, Places, Story, Told};
 use crate::world::{self, World};
-use crate::{clock, files, inputs, sources, state, who};
+use crate::{clock, files, inputs, scripts, sources, state, who};
 use plimsoll_core::apply::{self, Event, Outcome};
 use plimsoll_core::config::{self, Configuration};
 use plimsoll_core::model::Diagnostic;
@@ -53,7 +53,8 @@ pub(crate) fn load(context: &Context) -> Result<Loaded, Failure> {
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
-
+    /// What its guests would be sent, where that was asked for.
+    pub(crate) scripts: Vec<GuestScript>,
     pub(crate) prior: Option<State>,
     pub(crate) world: World,
     pub(crate) took: Duration,
@@ -69,6 +70,8 @@ pub(crate) struct Goal {
     pub(crate) refinements: Refinements,
     /// The last phase to go through; `None` is all of them.
     pub(crate) until: Option<Phase>,
+    /// Whether a person wants to see what guests are sent.
+    pub(crate) show_scripts: bool,
 }
 
 impl Goal {
@@ -79,6 +82,7 @@ impl Goal {
             release_addresses: false,
             refinements: Refinements::default(),
             until: None,
+            show_scripts: false,
         }
     }
 }
@@ -112,9 +116,19 @@ pub(crate) async fn plan(
         apply::observe_again(&mut observed, &wanted, &unsettled, guests, &clock).await;
         plan = plan_for(&observed);
     }
+    if let Some(most) = context.global.parallelism.map(u32::from) {
+        let bound = plan.rollout.max_parallel.map_or(most, |by| by.min(most));
+        plan.rollout.max_parallel = Some(bound);
+    }
     let took = started.elapsed();
+    let scripts = if goal.show_scripts {
+        scripts::of_plan(&plan, &observed)
+    } else {
+        Vec::new()
+    };
     Ok(Planned {
         plan,
+        scripts,
         prior,
         world,
         took,

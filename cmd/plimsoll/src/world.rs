@@ -33,10 +33,18 @@ pub(crate) async fn build(
 ) -> Result<World, Failure> {
     if context.global.lab {
         let lab = seeded_lab(context, configuration).await?;
-        in_lab(&lab, configuration)
+        in_lab(&lab, configuration, limits(context))
     } else {
-        in_azure(configuration).await
+        in_azure(configuration, limits(context)).await
     }
+}
+
+fn limits(context: &Context) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(at_once) = context.global.parallelism {
+        limits.at_once = at_once.into();
+    }
+    limits
 }
 
 /// The lab of this directory, started if it is not up, with all that the configuration refers to.
@@ -65,7 +73,7 @@ pub(crate) async fn started_lab(directory: &Path, port: Option<u16>) -> Result<L
         .map_err(|error| Failure::of(&error))
 }
 
-fn in_lab(lab: &Lab, configuration: &Configuration) -> Result<World, Failure> {
+fn in_lab(lab: &Lab, configuration: &Configuration, limits: Limits) -> Result<World, Failure> {
     let authority = lab.ca_pem().map_err(|error| Failure::of(&error))?;
     let authority = String::from_utf8_lossy(&authority).into_owned();
     let endpoint =
@@ -88,7 +96,7 @@ fn in_lab(lab: &Lab, configuration: &Configuration) -> Result<World, Failure> {
         )
         .map_err(|error| error.to_string())
     });
-    let mut guests = Guests::new(Limits::default()).instead(Box::new(enter));
+    let mut guests = Guests::new(limits).instead(Box::new(enter));
     // The lab's own way takes milliseconds. The one through its Resource Manager is for trying Run Command itself.
     if std::env::var_os("PLIMSOLL_LAB_RUN_COMMAND").is_some() {
         let talk = Arc::new(Talk::default());
@@ -124,7 +132,7 @@ pub(crate) fn storage_transport(own: bool) -> Result<Arc<dyn HttpClient>, Failur
     endpoint.transport().map_err(|error| Failure::of(&error))
 }
 
-async fn in_azure(configuration: &Configuration) -> Result<World, Failure> {
+async fn in_azure(configuration: &Configuration, limits: Limits) -> Result<World, Failure> {
     let settings = &configuration.settings;
     let endpoint = endpoint(settings)?;
     let credential = credential(settings)?;
@@ -143,7 +151,7 @@ async fn in_azure(configuration: &Configuration) -> Result<World, Failure> {
     Ok(World {
         read_azure: Reader::new(client.clone(), Arc::new(Talk::default())),
         write_azure: Writer::new(client),
-        guests: Guests::new(Limits::default()).with_run_command(Box::new(through_azure)),
+        guests: Guests::new(limits).with_run_command(Box::new(through_azure)),
     })
 }
 

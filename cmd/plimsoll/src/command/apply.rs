@@ -33,6 +33,7 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
                     goal: Goal {
                         refinements: arguments.refinements.refinements(),
                         until: until(arguments),
+                        show_scripts: arguments.show_scripts,
                         ..Goal::apply()
                     },
                     operation: "apply",
@@ -92,6 +93,7 @@ async fn proposed(
     let planned = pipeline::plan(context, loaded, wish.goal).await?;
     let plan = &planned.plan;
     let shown = PlanShown {
+        scripts: &planned.scripts,
         plan,
         told: &loaded.told,
         took: Some(planned.took),
@@ -190,6 +192,7 @@ async fn exactly(
         async |held, interrupt| {
             let planned = Planned {
                 plan,
+                scripts: Vec::new(),
                 prior: state::read(context, &configuration.settings).await?,
                 world: world::build(context, configuration).await?,
                 took: Duration::ZERO,
@@ -219,6 +222,7 @@ async fn approved(
     signals::outputs(context, &planned.plan)?;
     let report = |story: &Story<'_>| {
         let shown = PlanShown {
+            scripts: &[],
             plan: &planned.plan,
             told: &loaded.told,
             took: None,

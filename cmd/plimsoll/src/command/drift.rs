@@ -19,6 +19,7 @@ pub(crate) async fn run(context: &Context, arguments: &DriftArguments) -> Result
         vec![("Heal".to_owned(), context.call("apply"))]
     };
     let shown = PlanShown {
+        scripts: &[],
         plan,
         told: &loaded.told,
         took: Some(planned.took),

@@ -22,12 +22,13 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
         release_addresses: arguments.release_addresses,
         refinements: arguments.refinements.refinements(),
         until: None,
+        show_scripts: arguments.show_scripts,
     };
-    let (plan, took, exit) = match &arguments.snapshot {
+    let (plan, scripts, took, exit) = match &arguments.snapshot {
         None => {
             let planned = pipeline::plan(context, &loaded, goal).await?;
             let exit = exit(&planned.plan, arguments.detailed_exitcode);
-            (planned.plan, Some(planned.took), exit)
+            (planned.plan, planned.scripts, Some(planned.took), exit)
         }
         Some(file) => {
             let (facts, stands_on) = snapshot::read(context, &loaded, file)?;
@@ -35,7 +36,7 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
             // That it is only to be read is no failure: it was asked for.
             let exit = exit(&plan, arguments.detailed_exitcode);
             stands_on.under(&mut plan);
-            (plan, None, exit)
+            (plan, Vec::new(), None, exit)
         }
     };
     let plan = &plan;
@@ -43,6 +44,7 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
         saved::write(plan, &context.path(out))?;
     }
     let shown = PlanShown {
+        scripts: &scripts,
         plan,
         told: &loaded.told,
         took,

@@ -20,6 +20,7 @@ pub(crate) fn run(context: &Context, arguments: &ShowArguments) -> Result<Exit, 
         Vec::new()
     };
     let shown = PlanShown {
+        scripts: &[],
         plan: &plan,
         told: &Told::default(),
         took: None,

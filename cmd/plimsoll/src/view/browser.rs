@@ -18,6 +18,7 @@ fn with<T>(plan: &Plan, then: impl FnOnce(&PlanShown<'_>) -> T) -> T {
     let told = sample::told();
     let next = [("To apply".to_owned(), "plimsoll apply".to_owned())];
     then(&PlanShown {
+        scripts: &[],
         plan,
         told: &told,
         took: None,

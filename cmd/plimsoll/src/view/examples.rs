@@ -26,6 +26,7 @@ impl Example {
             "plimsoll apply plan.plim".to_owned(),
         )];
         then(&PlanShown {
+            scripts: &[],
             plan: &self.plan,
             told: &self.told,
             took: None,

@@ -6,6 +6,7 @@ mod guests;
 mod look;
 mod places;
 mod screen;
+mod scripts;
 mod tally;
 mod verdict;
 mod words;
@@ -23,8 +24,8 @@ pub(crate) use look::{Detail, Look, Terminal, decide};
 pub(crate) use places::{Places, place as place_of};
 pub(crate) use screen::{command, command_aside, say, tell};
 pub(crate) use shown::{
-    Applying, Drawing, Ending, LabAccess, LabGuest, LabStatus, Outcome, PlanShown, Probe,
-    Reformatted, StateShown, Story, Told, TraceShown, Valid, View,
+    Applying, Drawing, Ending, GuestScript, LabAccess, LabGuest, LabStatus, Outcome, PlanShown,
+    Probe, Reformatted, StateShown, Story, Told, TraceShown, Valid, View,
 };
 pub(crate) use words::tame;
 

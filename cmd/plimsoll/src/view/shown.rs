@@ -4,6 +4,7 @@ use super::Places;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use plimsoll_core::apply::Event;
+use plimsoll_core::model::guest::Os;
 use plimsoll_core::model::{Addr, Diagnostic};
 use plimsoll_core::plan::{MapRow, Plan, StepId, Topology, Trace};
 use plimsoll_core::state::{Forgotten, Part, State};
@@ -87,6 +88,8 @@ pub(crate) struct Valid {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlanShown<'a> {
     pub(crate) plan: &'a Plan,
+    /// What its guests would be sent, where that was asked for.
+    pub(crate) scripts: &'a [GuestScript],
     pub(crate) told: &'a Told,
     /// How long reading the world took; a saved plan says when instead.
     pub(crate) took: Option<Duration>,
@@ -94,6 +97,15 @@ pub(crate) struct PlanShown<'a> {
     pub(crate) next: &'a [(String, String)],
     /// Where things stand in the configuration.
     pub(crate) places: Places<'a>,
+}
+
+/// What one step sends into a guest, or why that cannot be said now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GuestScript {
+    pub(crate) step: StepId,
+    pub(crate) guest: Addr,
+    pub(crate) os: Os,
+    pub(crate) text: Result<String, String>,
 }
 
 /// What became of one step.

@@ -72,6 +72,17 @@ fn the_whole_story(folder: &Folder) {
     ] {
         assert!(drift.contains(words), "{words:?} is not in:\n{drift}");
     }
+    let heals = folder.lab(&["plan", "--show-scripts", "--parallelism", "1"]);
+    let heals = heals.exits(0).seen();
+    let (script, plan) = heals.split_once("1 load balancer").unwrap_or_default();
+    for words in [
+        "Script of step 1, guest.vm1",
+        "\nadd_address 65.52.0.1/32\n",
+        "\nprint_facts\nexit 0\n}\n",
+    ] {
+        assert!(script.contains(words), "{words:?} is not in:\n{heals}");
+    }
+    assert!(!plan.contains("add_address"), "{plan}");
     let json = folder.lab(&["drift", "--json"]).exits(2).json();
     assert_eq!(json["drift"].as_array().map(Vec::len), Some(1), "{json}");
     let answers = folder

@@ -86,6 +86,11 @@ fn plan_sections(shown: &PlanShown<'_>) -> Vec<Section> {
             parts::topology(plan, Moment::Planned),
         ),
         Section::of("changes", "Changes", parts::changes(shown)),
+        Section::of(
+            "scripts",
+            "What guests are sent",
+            parts::scripts(shown.scripts),
+        ),
         Section::of("traffic", "Traffic", parts::traffic(plan)),
         Section::of("order", "Order of the steps", parts::order(plan)),
         Section::of("findings", "Findings", parts::findings(shown)),

@@ -3,8 +3,9 @@
 use super::{code, escaped};
 use crate::view::guests::{self, Block};
 use crate::view::picture::{self, Column, Moment, Room, Tone, svg};
+use crate::view::scripts::shown;
 use crate::view::shown::{Outcome, Story};
-use crate::view::{PlanShown, words};
+use crate::view::{GuestScript, PlanShown, words};
 use plimsoll_core::model::{FieldDiff, Kind, Severity};
 use plimsoll_core::plan::{
     Action, Change, Drift, Effect, Finding, ItemChange, Plan, RuleNode, Topology,
@@ -686,6 +687,26 @@ pub(super) fn next(next: &[(String, String)]) -> String {
                 "<p>{}:</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n",
                 escaped(what),
                 escaped(command)
+            )
+        })
+        .collect()
+}
+
+/// What guests are sent, each folded.
+pub(super) fn scripts(scripts: &[GuestScript]) -> String {
+    // Line ends and tabs are part of a script.
+    let exact = |line: &str| -> String {
+        let pieces: Vec<String> = line.split('\t').map(escaped).collect();
+        pieces.join("\t") + "\n"
+    };
+    shown(scripts)
+        .iter()
+        .map(|script| {
+            let text: String = script.text().lines().map(exact).collect();
+            format!(
+                "<details><summary>{}</summary>\n<pre tabindex=\"0\"><code>{}</code></pre>\n</details>\n",
+                escaped(&script.title()),
+                text
             )
         })
         .collect()

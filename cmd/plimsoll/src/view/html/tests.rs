@@ -11,6 +11,7 @@ fn with(plan: &Plan, then: impl Fn(&PlanShown<'_>) -> String) -> String {
         "plimsoll apply plan.plim".to_owned(),
     )];
     then(&PlanShown {
+        scripts: &[],
         plan,
         told: &told,
         took: None,

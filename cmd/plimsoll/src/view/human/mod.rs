@@ -9,14 +9,15 @@ mod fmt;
 mod lab;
 mod map;
 mod plan;
+mod scripts;
 mod state;
 mod trace;
 
 use super::diagnostic;
 use super::picture::{self, Room};
 use super::shown::{
-    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told, TraceShown,
-    Valid, View,
+    Applying, Drawing, GuestScript, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told,
+    TraceShown, Valid, View,
 };
 use super::{Detail, Terminal, command, say, tell, words};
 use crate::failure::Failure;
@@ -32,6 +33,13 @@ pub(crate) struct Human {
 impl Human {
     fn say(&self, page: &Page) {
         say(&page.text(self.terminal.out));
+    }
+
+    /// Beside a document on standard output they are talk.
+    pub(super) fn scripts(&self, scripts: &[GuestScript]) {
+        if !scripts.is_empty() {
+            tell(&scripts::text(scripts, self.terminal.err));
+        }
     }
 
     fn warn(&self, told: &Told) {
@@ -85,6 +93,9 @@ impl View for Human {
 
     fn plan(&self, shown: &PlanShown<'_>) {
         self.warn(shown.told);
+        if !shown.scripts.is_empty() {
+            say(&scripts::text(shown.scripts, self.terminal.out));
+        }
         self.say(&plan::page(shown, self.terminal.detail));
     }
 

@@ -14,6 +14,7 @@ fn shown(plan: &Plan, look: Look) -> String {
     )];
     plan::page(
         &PlanShown {
+            scripts: &[],
             plan,
             told: &told,
             took: Some(Duration::from_millis(900)),
@@ -53,6 +54,7 @@ fn quiet_is_short_and_verbose_is_whole() {
     let told = sample::told();
     let said = |detail| {
         let shown = PlanShown {
+            scripts: &[],
             plan: &many,
             told: &told,
             took: None,
@@ -116,6 +118,7 @@ fn drift() {
     let next = [("Heal".to_owned(), "plimsoll apply".to_owned())];
     let drifted = sample::drifted();
     let shown = PlanShown {
+        scripts: &[],
         plan: &drifted,
         told: &told,
         took: None,
@@ -125,6 +128,7 @@ fn drift() {
     assert_golden("drift.txt", &drift::page(&shown).text(Look::plain(120)));
     let quiet = sample::empty();
     let shown = PlanShown {
+        scripts: &[],
         plan: &quiet,
         told: &told,
         took: None,

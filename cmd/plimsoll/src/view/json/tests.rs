@@ -17,6 +17,7 @@ use std::time::Duration;
 fn with<T>(plan: &Plan, then: impl Fn(&PlanShown<'_>) -> T) -> T {
     let told = told();
     then(&PlanShown {
+        scripts: &[],
         plan,
         told: &told,
         took: None,

@@ -115,6 +115,13 @@ fn body(shown: &PlanShown<'_>, reader: Reader, document: &mut Document) {
             words::count(names, "more resource")
         ));
     }
+    for script in parts::scripts(shown.scripts) {
+        if !document.optional(&script, tail.len() + 200) {
+            document
+                .vital("\n*Not all scripts have room here: `plan --show-scripts` prints them.*\n");
+            break;
+        }
+    }
     document.optional(&parts::traffic_and_order(plan), tail.len());
     document.optional(&parts::findings(shown), tail.len());
     document.optional(&parts::moved(plan), tail.len());

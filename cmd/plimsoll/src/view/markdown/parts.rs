@@ -4,8 +4,9 @@ use super::Reader;
 use super::escape::{code, fence, html, prose};
 use crate::view::human::plan_pages;
 use crate::view::picture::{self, Moment, Room, mermaid};
+use crate::view::scripts::shown;
 use crate::view::shown::{Outcome, Story};
-use crate::view::{Look, PlanShown, words};
+use crate::view::{GuestScript, Look, PlanShown, words};
 use plimsoll_core::model::Severity;
 use plimsoll_core::plan::{Drift, Finding, Plan};
 
@@ -123,6 +124,17 @@ pub(super) fn resources(plan: &Plan) -> Vec<Resource> {
                 text: details(&summary, &fence("diff", &signed(&text))),
                 names: resource.names.len(),
             }
+        })
+        .collect()
+}
+
+/// What guests are sent, each folded.
+pub(super) fn scripts(scripts: &[GuestScript]) -> Vec<String> {
+    shown(scripts)
+        .iter()
+        .map(|script| {
+            let summary = format!("Script of {}", html(&script.title()));
+            details(&summary, &fence(script.language(), &script.text()))
         })
         .collect()
 }

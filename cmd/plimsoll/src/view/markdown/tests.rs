@@ -13,6 +13,7 @@ fn with<T>(plan: &Plan, then: impl Fn(&PlanShown<'_>) -> T) -> T {
         "plimsoll apply plan.plim".to_owned(),
     )];
     then(&PlanShown {
+        scripts: &[],
         plan,
         told: &told,
         took: None,
