@@ -104,7 +104,7 @@ fn step(
         release: touches(let_go, false).into(),
     };
     let mut record = GuestRecord::default();
-    for touch in step.release.iter() {
+    for touch in &step.release {
         let entry = record.entries.entry(touch.key.clone()).or_default();
         entry.claims.insert(claim.clone());
     }
