@@ -202,33 +202,48 @@ fn ipv6_internal(
     }
 }
 
-/// One pool, one family.
+/// One pool, one family, whatever leads to it.
 fn families(balancer: &Balancer<'_>, found: &mut Vec<Found>) {
-    let mut of_pool: BTreeMap<&str, (&Rule<'_>, Family)> = BTreeMap::new();
-    for rule in &balancer.rules {
-        let Some(this) = balancer.frontend_of(rule).and_then(|f| f.family) else {
+    let of_frontend: BTreeMap<&str, Family> = balancer
+        .frontends
+        .iter()
+        .filter_map(|frontend| Some((frontend.id.as_str(), frontend.family?)))
+        .collect();
+    let rules = balancer.rules.iter().flat_map(|rule| {
+        let to = move |pool| (rule.item, "backend_pools", rule.frontend_id.as_str(), pool);
+        rule.pools.iter().map(String::as_str).map(to)
+    });
+    let ranges = balancer.nat_rules.iter().filter_map(|nat| {
+        let pool = nat.pool.as_deref()?;
+        Some((nat.item, "backend_pool", nat.frontend_id.as_str(), pool))
+    });
+    let outbound = balancer.outbound_rules.iter().flat_map(|rule| {
+        let from = move |id| (rule.item, "backend_pool", id, rule.pool.as_str());
+        rule.frontend_ids.iter().map(String::as_str).map(from)
+    });
+    let mut of_pool: BTreeMap<&str, (&DesiredItem, &str, Family)> = BTreeMap::new();
+    for (item, attribute, frontend, pool) in rules.chain(ranges).chain(outbound) {
+        let Some(this) = of_frontend.get(frontend).copied() else {
             continue;
         };
-        for pool in &rule.pools {
-            match of_pool.get(pool.as_str()) {
-                Some((first, other)) if *other != this => found.push(
-                    Found::on(&codes::TWO_FAMILIES, balancer, rule.item)
-                        .and_on(balancer, first.item)
-                        .at(
-                            place(rule.item, "backend_pools"),
-                            format!("the frontend of this rule is {}", family(this)),
-                        )
-                        .at(
-                            place(first.item, "backend_pools"),
-                            format!("the same pool, for an {} frontend", family(*other)),
-                        )
-                        .note("a pool holds IP configurations of one family, so one of the rules would reach nobody")
-                        .help("make a second backend_pool and join the VMs' IP configurations of the other family to it"),
-                ),
-                Some(_) => {}
-                None => {
-                    of_pool.insert(pool, (rule, this));
-                }
+        match of_pool.get(pool) {
+            Some((first, of_first, other)) if *other != this => found.push(
+                Found::on(&codes::TWO_FAMILIES, balancer, item)
+                    .and_on(balancer, first)
+                    .at(
+                        place(item, attribute),
+                        format!("the frontend of this rule is {}", family(this)),
+                    )
+                    .at(
+                        place(first, of_first),
+                        format!("the same pool, for an {} frontend", family(*other)),
+                    )
+                    .note("a pool holds IP configurations of one family, so one of the rules would reach nobody")
+                    .help("make a second backend_pool and join the VMs' IP configurations of the other family to it"),
+            ),
+            Some(_) => {}
+            None => {
+                of_pool.insert(pool, (item, attribute, this));
             }
         }
     }

@@ -5,7 +5,7 @@ use super::found::Found;
 use super::scene::{Balancer, place, text};
 use crate::config::Desired;
 use crate::config::codes::NOT_SUPPORTED;
-use crate::model::Attr;
+use crate::model::{Attr, Protocol};
 
 /// How the cloud provider of Kubernetes names its own.
 const OF_KUBERNETES: [&str; 2] = ["kubernetes", "kubernetes-internal"];
@@ -50,6 +50,9 @@ pub(super) fn check(balancer: &Balancer<'_>, desired: &Desired, found: &mut Vec<
                 .help("take sku out: Standard is made"),
         );
     }
+    if sku == Some("Basic") {
+        standard_only(balancer, found);
+    }
     for frontend in &balancer.frontends {
         let public = text(frontend.item, "public_ip").and_then(|id| {
             let id = crate::model::ArmId::new(id);
@@ -74,5 +77,29 @@ pub(super) fn check(balancer: &Balancer<'_>, desired: &Desired, found: &mut Vec<
                     .help("give both the same sku; left out, it is Standard"),
             );
         }
+    }
+}
+
+/// What a Basic load balancer does not have.
+fn standard_only(balancer: &Balancer<'_>, found: &mut Vec<Found>) {
+    let zonal = balancer.frontends.iter().filter(|frontend| {
+        let zones = frontend.item.attributes.get("zones").map(Attr::as_list);
+        frontend.internal && zones.is_some_and(|zones| !zones.is_empty())
+    });
+    let zonal = zonal.map(|frontend| (frontend.item, "zones", "availability zones"));
+    let all = balancer
+        .rules
+        .iter()
+        .filter(|r| r.protocol == Protocol::All);
+    let all = all.map(|rule| (rule.item, "protocol", "HA ports"));
+    let outbound = balancer.outbound_rules.iter();
+    let outbound = outbound.map(|rule| (rule.item, "frontends", "outbound rules"));
+    for (item, attribute, what) in zonal.chain(all).chain(outbound) {
+        found.push(
+            Found::on(&codes::SKU_MISMATCH, balancer, item)
+                .at(place(item, attribute), format!("Basic has no {what}"))
+                .at(balancer.wanted.span.clone(), "a Basic load balancer")
+                .help("take sku out: Standard is made"),
+        );
     }
 }
