@@ -10,9 +10,9 @@ use plimsoll_core::model::{
 };
 use plimsoll_core::plan::{
     Action, Change, Drift, DriftKind, Edge, Effect, EntryChange, Finding, ForeignItem,
-    FrontendNode, GuestNode, ItemChange, MapDestination, MapRow, Mark, MemberNode,
-    MembershipChange, Mode, PLAN_FORMAT, PLAN_VERSION, Phase, Plan, PoolNode, Reads, RuleNode,
-    Step, StepAction, StepId, Topology, Traffic, Trouble,
+    FrontendNode, GuestNode, ItemChange, LeftOut, Lost, MapDestination, MapRow, Mark, MemberNode,
+    MembershipChange, Mode, PLAN_FORMAT, PLAN_VERSION, Phase, Plan, PoolNode, Reads, Rollout,
+    RuleNode, Step, StepAction, StepId, Topology, Traffic, Trouble,
 };
 use plimsoll_core::plan::{
     Basis, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, Route, Trace,
@@ -263,6 +263,85 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
+/// A part of a plan, asked for with `--target` and `--accept-unready`, in which a member is away for a while.
+pub(crate) fn refined() -> Plan {
+    let nic = |name: &str| {
+        ArmId::new(format!(
+            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/{name}-nic"
+        ))
+    };
+    let moves = |name: &str| StepAction::PutNetworkInterface {
+        id: nic(name),
+        edits: vec![],
+    };
+    let mut steps = vec![
+        step(1, Phase::Switch, guest("vm1"), "leave pool \"old\"", &[]),
+        step(
+            2,
+            Phase::Switch,
+            guest("vm1"),
+            "wait for connections to end",
+            &[(1, "what was begun is finished")],
+        ),
+        step(
+            3,
+            Phase::Switch,
+            guest("vm1"),
+            "join pool \"vms\"",
+            &[(2, "no connection is cut")],
+        ),
+    ];
+    steps[0].action = moves("vm1");
+    steps[1].action = StepAction::Drain { seconds: 30 };
+    steps[2].action = moves("vm1");
+    let mut vm2 = guest_change("vm2", "10.0.0.12");
+    vm2.notes = vec!["It could not be read.".to_owned()];
+    Plan {
+        lab: false,
+        changes: vec![guest_change("vm1", "10.0.0.11"), vm2],
+        steps,
+        topology: picture(),
+        traffic: vec![
+            Traffic {
+                lost: Some(Lost {
+                    members: 1,
+                    of: 2,
+                    from: StepId(1),
+                    until: Some(StepId(3)),
+                }),
+                ..flow("65.52.0.1", "green", Effect::NotInterrupted)
+            },
+            flow("65.52.0.2", "purple", Effect::NotInterrupted),
+        ],
+        rollout: Rollout {
+            max_parallel: Some(4),
+            max_unavailable: Some(1),
+            pools: [].into(),
+        },
+        accepted_unready: vec![guest("vm2")],
+        left_out: vec![LeftOut {
+            addr: balancer(),
+            action: Action::Update,
+            why: "not asked for by --target".to_owned(),
+        }],
+        not_yet_applied: vec![pending()],
+        ..empty()
+    }
+}
+
+/// The configuration asks for it since the last apply.
+fn pending() -> Drift {
+    Drift {
+        id: "0123456789ab".to_owned(),
+        addr: balancer(),
+        severity: Severity::Advice,
+        kind: DriftKind::NotYetApplied,
+        what: "rule \"purple\" is declared and not there yet".into(),
+        impact: vec![],
+        cause: "the configuration says so since the last apply".into(),
+    }
+}
+
 /// What `plan` and `drifted` are drawn from.
 fn picture() -> Topology {
     let frontend = |name: &str, address: &str, mark| FrontendNode {
@@ -361,7 +440,13 @@ pub(crate) fn hostile() -> Plan {
         }];
     }
     plan.drift = drifted().drift;
-    for drift in &mut plan.drift {
+    plan.not_yet_applied = vec![pending()];
+    plan.accepted_unready = vec![guest("vm2")];
+    plan.left_out = refined().left_out;
+    for left in &mut plan.left_out {
+        left.why = nasty.clone();
+    }
+    for drift in plan.drift.iter_mut().chain(&mut plan.not_yet_applied) {
         drift.what = nasty.as_str().into();
         drift.impact = vec![nasty.clone()];
         drift.cause = nasty.clone().into();
@@ -514,6 +599,7 @@ pub(crate) fn drifted() -> Plan {
                 cause: "since the last apply (someone or something removed it)".into(),
             },
         ],
+        not_yet_applied: vec![pending()],
         ..empty()
     }
 }

@@ -9,7 +9,6 @@ use plimsoll_core::model::{Addr, Diagnostic};
 use plimsoll_core::plan::{MapRow, Plan, StepId, Topology, Trace};
 use plimsoll_core::state::{Forgotten, Part, State};
 use plimsoll_store::LockInfo;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,7 +74,7 @@ pub(crate) struct Told {
 }
 
 /// What `validate` found in order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Valid {
     pub(crate) files: usize,
     pub(crate) public_ips: usize,
@@ -191,27 +190,25 @@ pub(crate) struct Reformatted {
 }
 
 /// One packet, one answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Probe {
     pub(crate) guest: Option<String>,
     /// The destination that the guest saw.
     pub(crate) seen: Option<String>,
     pub(crate) ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
 
 /// What other clients need to speak to the lab.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct LabStatus {
     pub(crate) running: bool,
     pub(crate) directory: String,
-    #[serde(flatten)]
     pub(crate) access: Option<LabAccess>,
     pub(crate) guests: Vec<LabGuest>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct LabAccess {
     pub(crate) endpoint: String,
     pub(crate) token_endpoint: String,
@@ -224,13 +221,12 @@ pub(crate) struct LabAccess {
     pub(crate) faults: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct LabGuest {
     pub(crate) name: String,
     pub(crate) os: String,
     pub(crate) running: bool,
     /// Why it does not run.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
     pub(crate) addresses: Vec<String>,
 }

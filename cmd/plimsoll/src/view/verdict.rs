@@ -81,6 +81,12 @@ pub(crate) fn plan(plan: &Plan) -> Verdict {
     what_happens(plan, &summary, &mut verdict, Case::Upper);
     verdict.say("; ");
     traffic(plan, &summary, &mut verdict);
+    if !plan.left_out.is_empty() {
+        verdict.say(format!(
+            "; {} left out",
+            words::count(plan.left_out.len(), "change")
+        ));
+    }
     if !plan.complete {
         verdict.say("; not everything could be read");
     }
@@ -172,7 +178,19 @@ fn what_happens(plan: &Plan, summary: &Summary<'_>, verdict: &mut Verdict, case:
 
 fn traffic(plan: &Plan, summary: &Summary<'_>, verdict: &mut Verdict) {
     match summary.interruptions.as_slice() {
-        [] => verdict.say("no traffic is interrupted"),
+        [] => {
+            verdict.say("no traffic is interrupted");
+            let losing = plan.traffic.iter().filter(|t| t.lost.is_some()).count();
+            if losing > 0 {
+                verdict.say(format!(
+                    ", but {} on fewer members for a while",
+                    match losing {
+                        1 => "1 destination is".to_owned(),
+                        more => format!("{more} destinations are"),
+                    }
+                ));
+            }
+        }
         [one] => {
             verdict.say("interrupts traffic to ");
             verdict.name(words::destination(one));
@@ -273,6 +291,10 @@ mod tests {
         assert_eq!(
             said(&plan(&sample::many())),
             "Adds 10000 rules; no traffic is interrupted"
+        );
+        assert_eq!(
+            said(&plan(&sample::refined())),
+            "Changes 2 guests; no traffic is interrupted, but 1 destination is on fewer members for a while; 1 change left out"
         );
         assert_eq!(
             said(&drift(&sample::drifted())),

@@ -1,7 +1,7 @@
 //! The words that all views share for the nouns and verbs of core.
 
-use plimsoll_core::model::{ItemKind, Severity};
-use plimsoll_core::plan::{Action, Deletion, Effect, Phase, Traffic};
+use plimsoll_core::model::{Addr, ItemKind, Severity};
+use plimsoll_core::plan::{Action, Deletion, Effect, Lost, Phase, Plan, Traffic};
 use std::time::Duration;
 
 /// `rule`, `inbound NAT rule`.
@@ -52,16 +52,96 @@ pub(crate) fn destination(flow: &Traffic) -> String {
     }
 }
 
+/// What clients of the destination notice, and on how many members.
 pub(crate) fn effect(flow: &Traffic) -> String {
-    match &flow.effect {
+    let mut text = match &flow.effect {
         Effect::NotInterrupted => "not interrupted".to_owned(),
         Effect::Begins { after, ready } => format!(
             "begins on {ready} of {} members after step {after}",
             flow.members
         ),
-        Effect::Ends { after } => format!("ends after step {after}"),
-        Effect::Changes { after, what } => format!("changes after step {after}: {what}"),
+        // Where it ends it ends everywhere.
+        Effect::Ends { after } => return format!("ends after step {after}"),
+        Effect::Changes { after, what } => {
+            let seen = match flow.answering {
+                0 => String::new(),
+                answering => format!(
+                    "; an application was seen there on {answering} of {} members",
+                    flow.members
+                ),
+            };
+            format!("changes after step {after}: {what}{seen}")
+        }
+    };
+    if let Some(lost) = &flow.lost {
+        // A change that consists in members leaving says so itself.
+        let number = format!("{} of {} members", lost.members, lost.of);
+        if !text.contains(&number) {
+            text.push_str("; ");
+            text.push_str(&self::lost(lost));
+        }
     }
+    text
+}
+
+/// `1 of 2 members is away after step 3, until step 5 is done`
+pub(crate) fn lost(lost: &Lost) -> String {
+    let Lost {
+        members,
+        of,
+        from,
+        until,
+    } = lost;
+    let is = if *members == 1 { "is" } else { "are" };
+    match until {
+        Some(until) => {
+            format!(
+                "{members} of {of} members {is} away after step {from}, until step {until} is done"
+            )
+        }
+        None => format!("{members} of {of} members {is} away for good after step {from}"),
+    }
+}
+
+/// `about 12 s: 9 requests to Azure, 2 scripts in guests`; the lab has a pace of its own.
+pub(crate) fn cost(plan: &Plan) -> Option<String> {
+    let cost = plan.cost();
+    let mut parts = Vec::new();
+    if cost.requests > 0 {
+        parts.push(format!("{} to Azure", count(cost.requests, "request")));
+    }
+    if cost.scripts > 0 {
+        parts.push(format!("{} in guests", count(cost.scripts, "script")));
+    }
+    if cost.drain_seconds > 0 {
+        let drain = seconds(cost.drain_seconds);
+        parts.push(format!("{drain} of waiting for connections to end"));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    let mut text = parts.join(", ");
+    if !plan.lab && cost.seconds > 0 {
+        text = format!("about {}: {text}", seconds(cost.seconds));
+    }
+    if let Some(most) = plan.rollout.max_parallel {
+        text.push_str(&format!(
+            ", at most {} at once",
+            count(most as usize, "guest")
+        ));
+    }
+    if let Some(most) = plan.rollout.max_unavailable {
+        text.push_str(&format!(
+            ", at most {} of a pool away",
+            count(most as usize, "member")
+        ));
+    }
+    Some(text)
+}
+
+/// Why rules go live although a guest may not be ready for them.
+pub(crate) fn accepted_unready(guest: &Addr) -> String {
+    format!("{guest} may stay unready (--accept-unready): nothing waits for it")
 }
 
 /// `rule "old" of load_balancer.web is deleted`
@@ -135,6 +215,15 @@ pub(crate) fn time(duration: Duration) -> String {
     }
 }
 
+/// `12 s`, `2 min 5 s`: of a time that nobody measured.
+fn seconds(seconds: u64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (minutes, 0) if minutes > 1 => format!("{minutes} min"),
+        (minutes, rest) if minutes > 1 => format!("{minutes} min {rest} s"),
+        (_, _) => format!("{seconds} s"),
+    }
+}
+
 pub(crate) fn milliseconds(milliseconds: u64) -> String {
     time(Duration::from_millis(milliseconds))
 }
@@ -155,6 +244,8 @@ pub(crate) fn tame(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::sample;
+    use plimsoll_core::plan::StepId;
 
     #[test]
     fn numbers_and_lists_read_like_english() {
@@ -163,6 +254,41 @@ mod tests {
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(time(Duration::from_millis(940)), "0.9 s");
         assert_eq!(time(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(seconds(12), "12 s");
+        assert_eq!(seconds(125), "2 min 5 s");
+        assert_eq!(seconds(180), "3 min");
+    }
+
+    #[test]
+    fn an_effect_says_on_how_many_members() {
+        let mut flow = sample::refined().traffic.remove(0);
+        let said = |flow: &Traffic| effect(flow);
+        assert_eq!(
+            said(&flow),
+            "not interrupted; 1 of 2 members is away after step 1, until step 3 is done"
+        );
+        flow.effect = Effect::Changes {
+            after: StepId(3),
+            what: "floating_ip false → true".to_owned(),
+        };
+        flow.answering = 1;
+        flow.lost = None;
+        assert_eq!(
+            said(&flow),
+            "changes after step 3: floating_ip false → true; an application was seen there on 1 of 2 members"
+        );
+        flow.effect = Effect::Changes {
+            after: StepId(3),
+            what: "2 of 2 members leave".to_owned(),
+        };
+        flow.answering = 0;
+        flow.lost = Some(Lost {
+            members: 2,
+            of: 2,
+            from: StepId(3),
+            until: None,
+        });
+        assert_eq!(said(&flow), "changes after step 3: 2 of 2 members leave");
     }
 
     #[test]

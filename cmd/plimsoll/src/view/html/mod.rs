@@ -86,6 +86,7 @@ fn plan_sections(shown: &PlanShown<'_>) -> Vec<Section> {
             parts::topology(plan, Moment::Planned),
         ),
         Section::of("changes", "Changes", parts::changes(shown)),
+        Section::of("left-out", "Left out", parts::left_out(plan)),
         Section::of(
             "scripts",
             "What guests are sent",
@@ -118,6 +119,7 @@ pub(crate) fn drift(shown: &PlanShown<'_>) -> String {
     };
     let sections = [
         Section::of("drift", "What moved", parts::drift(shown)),
+        Section::of("pending", "Not applied yet", parts::pending(shown)),
         Section::of(
             "topology",
             "The way of the packets",

@@ -134,8 +134,14 @@ pub(super) fn alarms(plan: &Plan) -> String {
         let why: Vec<String> = plan.blocked.iter().map(|w| escaped(w)).collect();
         alarm("blocked", "This plan cannot be applied", &why)
     };
+    let accepted: Vec<String> = plan
+        .accepted_unready
+        .iter()
+        .map(|guest| escaped(&words::accepted_unready(guest)))
+        .collect();
     format!(
-        "{blocked}{}{}",
+        "{blocked}{}{}{}",
+        alarm("accepted", "Accepted", &accepted),
         alarm("interruptions", "Interruptions", &interruptions),
         alarm("deletions", "Deletions", &deletions)
     )
@@ -452,6 +458,7 @@ pub(super) fn traffic(plan: &Plan) -> String {
     flows.sort_by_key(|t| !t.effect.interrupts());
     for flow in flows.iter().take(MOST) {
         let class = match flow.effect {
+            Effect::NotInterrupted if flow.lost.is_some() => "warning",
             Effect::NotInterrupted => "same",
             Effect::Begins { .. } => "added",
             Effect::Ends { .. } | Effect::Changes { .. } => "deleted",
@@ -473,7 +480,11 @@ pub(super) fn order(plan: &Plan) -> String {
     if plan.steps.is_empty() {
         return String::new();
     }
-    let mut out = String::from("<ol class=\"steps\">\n");
+    let mut out = String::new();
+    if let Some(cost) = words::cost(plan) {
+        let _ = writeln!(out, "<p>Takes {}</p>", escaped(&cost));
+    }
+    out.push_str("<ol class=\"steps\">\n");
     for step in plan.steps.iter().take(MOST) {
         let mut whys: Vec<&str> = Vec::new();
         for edge in &step.after {
@@ -543,6 +554,31 @@ fn one_finding(finding: &Finding, shown: &PlanShown<'_>) -> String {
     }
     out.push_str("</div></li>\n");
     out
+}
+
+/// What `--target` and `--exclude` keep out of the plan, and why.
+pub(super) fn left_out(plan: &Plan) -> String {
+    if plan.left_out.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("<div class=\"card\"><ul class=\"items\">\n");
+    for left in plan.left_out.iter().take(MOST) {
+        let _ = writeln!(
+            out,
+            "<li>{}<div class=\"what\">{} <span class=\"aside\">{}</span></div></li>",
+            tag(left.action),
+            code(&left.addr.to_string()),
+            escaped(&left.why)
+        );
+    }
+    out.push_str("</ul></div>\n");
+    out.push_str(&more(plan.left_out.len(), "change"));
+    out
+}
+
+/// What the configuration asks for since the last apply: nobody moved it.
+pub(super) fn pending(shown: &PlanShown<'_>) -> String {
+    drift_list(shown.plan.not_yet_applied.iter(), shown)
 }
 
 /// What moved, in a plan that puts it right.

@@ -23,6 +23,7 @@ fn with(plan: &Plan, then: impl Fn(&PlanShown<'_>) -> String) -> String {
 #[test]
 fn the_pages() {
     assert_golden("plan.html", &with(&sample::plan(), plan));
+    assert_golden("plan-refined.html", &with(&sample::refined(), plan));
     assert_golden("drift.html", &with(&sample::drifted(), drift));
 }
 

@@ -32,11 +32,39 @@ pub(crate) fn page(shown: &PlanShown<'_>) -> Page {
             block(one, &mut page);
         }
     }
+    pending(&plan.not_yet_applied, &mut page);
     for why in unread {
         page.line(Line::default().ink(Ink::Warning, "! ").put(why).hang(2));
     }
     next(shown.next, &mut page);
     page
+}
+
+/// What the configuration asks for since the last apply: nobody moved it, so it is no drift.
+fn pending(pending: &[Drift], page: &mut Page) {
+    const MOST: usize = 8;
+    if pending.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(
+        Ink::Strong
+            .line("Not applied yet")
+            .put(": the configuration says so since the last apply; plimsoll plan shows it whole")
+            .hang(2),
+    );
+    for one in pending.iter().take(MOST) {
+        page.line(
+            Line::plain("  ")
+                .put(one.addr.to_string())
+                .put("   ")
+                .put(&one.what)
+                .hang(6),
+        );
+    }
+    if pending.len() > MOST {
+        page.line(format!("  … and {} more", pending.len() - MOST));
+    }
 }
 
 /// `2 findings · 1 breaks traffic`

@@ -31,6 +31,10 @@ fn a_plan() {
     assert_golden("plan.txt", &shown(&sample::plan(), Look::plain(120)));
     assert_golden("plan-60.txt", &shown(&sample::plan(), Look::plain(60)));
     assert_golden(
+        "plan-refined.txt",
+        &shown(&sample::refined(), Look::plain(120)),
+    );
+    assert_golden(
         "plan-creation.txt",
         &shown(&sample::creation(), Look::plain(120)),
     );
@@ -73,23 +77,38 @@ fn quiet_is_short_and_verbose_is_whole() {
 
 #[test]
 fn no_width_and_no_colour_changes_what_is_said() {
+    for plan in [sample::plan(), sample::refined(), sample::creation()] {
+        the_same_at_every_width(&|look| shown(&plan, look));
+    }
+    let told = sample::told();
+    let drifted = sample::drifted();
+    the_same_at_every_width(&|look| {
+        let shown = PlanShown {
+            plan: &drifted,
+            told: &told,
+            took: None,
+            next: &[],
+            places: sample::NOWHERE,
+        };
+        drift::page(&shown).text(look)
+    });
+}
+
+fn the_same_at_every_width(page: &dyn Fn(Look) -> String) {
     let words = |text: &str| {
         text.split_whitespace()
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let wide = shown(&sample::plan(), Look::plain(200));
+    let wide = page(Look::plain(200));
     for width in [40, 60, 80, 120, 160] {
-        let plain = shown(&sample::plan(), Look::plain(width));
+        let plain = page(Look::plain(width));
         assert!(!plain.contains('\u{1b}'));
         assert_eq!(words(&plain), words(&wide), "width {width}");
-        let coloured = shown(
-            &sample::plan(),
-            Look {
-                colour: true,
-                width,
-            },
-        );
+        let coloured = page(Look {
+            colour: true,
+            width,
+        });
         assert!(coloured.contains('\u{1b}'));
         assert_eq!(console::strip_ansi_codes(&coloured), plain);
         for line in plain.lines() {

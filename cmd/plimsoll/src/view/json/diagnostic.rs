@@ -1,6 +1,6 @@
 //! Diagnostics with line and column, for editors and for annotations in a review.
 
-use super::plan::{SeverityWord, severity};
+use super::noticed::{SeverityWord, severity};
 use crate::host;
 use crate::view::diagnostic::{path, position};
 use crate::view::shown::{Told, Valid};

@@ -1,7 +1,7 @@
 //! What moved since the last apply.
 
 use super::diagnostic::{self, Diagnostic};
-use super::plan::{self, Drift, Finding};
+use super::noticed::{self, Drift, Finding};
 use crate::view::PlanShown;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub(super) struct DriftReport {
     complete: bool,
     drifted: bool,
     drift: Vec<Drift>,
+    /// What the configuration asks for since the last apply: nobody moved it, and it is no drift.
+    not_yet_applied: Vec<Drift>,
     findings: Vec<Finding>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -29,11 +31,20 @@ pub(super) fn report(shown: &PlanShown<'_>) -> DriftReport {
         lab: plan.lab,
         complete: plan.complete,
         drifted: !plan.drift.is_empty(),
-        drift: plan.drift.iter().map(|d| plan::drift(d, shown)).collect(),
+        drift: plan
+            .drift
+            .iter()
+            .map(|d| noticed::drift(d, shown))
+            .collect(),
+        not_yet_applied: plan
+            .not_yet_applied
+            .iter()
+            .map(|d| noticed::drift(d, shown))
+            .collect(),
         findings: plan
             .findings
             .iter()
-            .map(|f| plan::finding(f, shown))
+            .map(|f| noticed::finding(f, shown))
             .collect(),
         diagnostics: diagnostic::list(shown.told),
     }

@@ -1,6 +1,7 @@
 //! The way of the packets, for those who draw it themselves.
 
-use super::plan::{SeverityWord, severity, text};
+use super::noticed::{SeverityWord, severity};
+use super::plan::text;
 use plimsoll_core::model::Protocol;
 use plimsoll_core::plan::{self, Mark};
 use schemars::JsonSchema;

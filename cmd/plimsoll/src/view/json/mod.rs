@@ -1,14 +1,19 @@
 //! The view for programs: one document, or for an apply one line for each event. Names are stable; a change that a reader
 //! could trip over changes the version.
 
+mod change;
 mod diagnostic;
 mod drift;
 mod events;
+mod files;
 mod graph;
+mod lab;
 mod map;
+mod noticed;
 mod plan;
 mod schema;
 mod state;
+mod trace;
 
 pub(crate) use schema::{Described, schema};
 
@@ -21,7 +26,7 @@ use crate::failure::Failure;
 use plimsoll_core::plan::{MapRow, Plan, Topology};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The version of each document. A reader of `1.x` can read every later `1.y`: names are only added. A name that goes, or
 /// that means something else, makes a new first number. A test holds the schema of each version to what was published.
@@ -32,8 +37,12 @@ pub(crate) const DIAGNOSTICS: &str = "1.0";
 pub(crate) const MAP: &str = "1.0";
 pub(crate) const GRAPH: &str = "1.0";
 pub(crate) const ERROR: &str = "1.0";
-/// Of documents that have no schema: nobody is promised anything but their kind.
-const OTHERS: &str = "1.0";
+pub(crate) const TRACE: &str = "1.0";
+pub(crate) const FMT: &str = "1.0";
+pub(crate) const EXPLANATIONS: &str = "1.0";
+/// Of the answers of `state`; the state has a version of its own.
+pub(crate) const STATE: &str = "1.0";
+pub(crate) const LAB: &str = "1.0";
 
 #[derive(Debug)]
 pub(crate) struct Json {
@@ -66,10 +75,6 @@ pub(crate) struct Document<T> {
     plimsoll_version: &'static str,
     #[serde(flatten)]
     body: T,
-}
-
-fn document<T: Serialize>(kind: &'static str, body: T) -> Document<T> {
-    versioned(OTHERS, kind, body)
 }
 
 fn versioned<T: Serialize>(version: &'static str, kind: &'static str, body: T) -> Document<T> {
@@ -152,33 +157,21 @@ impl View for Json {
     }
 
     fn trace(&self, shown: &TraceShown<'_>) {
-        let mut body = json!(shown.trace);
-        body["serves"] = json!(shown.trace.serves());
-        body["complete"] = json!(shown.trace.is_complete());
-        say(&pretty(&document("trace", body)));
+        let trace = trace::trace(shown.trace);
+        say(&pretty(&versioned(TRACE, "trace", trace)));
     }
 
     fn reformatted(&self, files: &[Reformatted], check: bool) {
-        let files: Vec<Value> = files
-            .iter()
-            .map(|f| json!({ "file": f.file, "formatted": f.before == f.after, "written": !check && f.before != f.after }))
-            .collect();
-        say(&pretty(&document("fmt", json!({ "files": files }))));
+        say(&pretty(&versioned(FMT, "fmt", files::fmt(files, check))));
     }
 
     fn explained(&self, pages: &[(&str, &str, &str)]) {
-        let pages: Vec<Value> = pages
-            .iter()
-            .map(|(code, title, text)| json!({ "code": code, "title": title, "text": text }))
-            .collect();
-        say(&pretty(&document(
-            "explanations",
-            json!({ "codes": pages }),
-        )));
+        let pages = files::explanations(pages);
+        say(&pretty(&versioned(EXPLANATIONS, "explanations", pages)));
     }
 
     fn state(&self, shown: &StateShown<'_>) {
-        say(&pretty(&document("state", state::body(shown))));
+        say(&state::text(shown));
     }
 
     fn applying(&self, plan: &Plan) -> Box<dyn Applying> {
@@ -186,18 +179,22 @@ impl View for Json {
     }
 
     fn lab_status(&self, status: &LabStatus) {
-        say(&pretty(&document("lab", status)));
+        say(&pretty(&versioned(LAB, "lab", lab::status(status))));
     }
 
     fn probes(&self, _destination: &str, probes: &[Probe]) {
         // One object a probe and a line each, so that a counter needs no more than `wc` or `jq`.
         for probe in probes {
-            say(&line(probe));
+            say(&line(&lab::probe(probe)));
         }
     }
 
     fn requests(&self, requests: &[Value]) {
-        say(&pretty(&requests));
+        say(&pretty(&versioned(
+            LAB,
+            "requests",
+            lab::requests(requests),
+        )));
     }
 
     fn document(&self, document: &Value) {

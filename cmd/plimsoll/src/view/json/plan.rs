@@ -1,8 +1,10 @@
 //! The plan with names of its own, so that core may change without breaking those who read it.
 
-use super::diagnostic::{self, Diagnostic, Place};
+use super::change::{ActionWord, Change, action, change};
+use super::diagnostic::{self, Diagnostic};
+use super::noticed::{Drift, Finding, drift, finding};
 use crate::view::PlanShown;
-use plimsoll_core::model::{self, Attr};
+use plimsoll_core::model;
 use plimsoll_core::plan::{self, Action, Effect, Mode, StepAction};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,11 +28,18 @@ pub(super) struct Plan {
     has_changes: bool,
     counts: Counts,
     reads: Reads,
+    cost: Cost,
     changes: Vec<Change>,
+    /// Changes that this plan does not make, because of --target or --exclude.
+    left_out: Vec<LeftOut>,
+    /// Guests that may stay unready: nothing waits for them (--accept-unready).
+    accepted_unready: Vec<String>,
     /// What is sent, in an order that serves; a step waits for those in `after`.
     steps: Vec<Step>,
     traffic: Vec<Traffic>,
     drift: Vec<Drift>,
+    /// What the configuration asks for since the last apply: nobody moved it.
+    not_yet_applied: Vec<Drift>,
     findings: Vec<Finding>,
     /// The configuration's outputs by name.
     outputs: BTreeMap<String, serde_json::Value>,
@@ -69,111 +78,29 @@ pub(super) struct Reads {
     guests: usize,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ActionWord {
-    NoOp,
-    Create,
-    Update,
-    Replace,
-    Delete,
-    /// It exists and is ours from now on.
-    Adopt,
-    /// It is no longer looked after.
-    Forget,
+/// What applying takes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Cost {
+    /// PUTs and DELETEs that Azure gets.
+    azure_writes: usize,
+    /// Requests to Azure, the check before the first write and one poll for each write included.
+    azure_requests: usize,
+    guest_scripts: usize,
+    /// The longest chain of steps that wait for each other, at Azure's usual pace; the lab has a pace of its own.
+    seconds: u64,
+    /// How much of that is spent on letting connections end.
+    drain_seconds: u64,
+    /// Guests worked on at the same time; `null` is no bound.
+    max_parallel: Option<u32>,
+    /// Members of one pool in work or failed at the same time; `null` is no bound.
+    max_unavailable: Option<u32>,
 }
 
-/// One resource of the configuration or of the state.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Change {
-    /// `load_balancer.web`, `guest.vm["a"]`
+pub(super) struct LeftOut {
     address: String,
-    r#type: &'static str,
     action: ActionWord,
-    /// For people: `Standard · rg-web · westeurope`.
-    about: String,
-    /// Where it stands in the configuration.
-    place: Option<Place>,
-    fields: Vec<Field>,
-    /// Parts of a load balancer.
-    items: Vec<Item>,
-    /// What a guest holds.
-    entries: Vec<Entry>,
-    memberships: Vec<Membership>,
-    /// Parts that are neither in the configuration nor in the state: kept.
-    foreign: Vec<Foreign>,
-    notes: Vec<String>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Field {
-    name: String,
-    before: Option<Value>,
-    after: Option<Value>,
-}
-
-/// The value of an attribute.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum Value {
-    Bool(bool),
-    Int(i64),
-    Text(String),
-    List(Vec<String>),
-    Map(BTreeMap<String, String>),
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Item {
-    r#type: &'static str,
-    name: String,
-    action: ActionWord,
-    about: String,
-    fields: Vec<Field>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Entry {
-    /// What it is: `address 65.52.0.1`, `firewall tcp port 80 to 65.52.0.1`.
-    entry: String,
-    action: ActionWord,
-    /// For people: `on lo`.
-    how: String,
-    /// The rules it is for.
-    rules: Vec<String>,
-    before: EntryState,
-    after: EntryState,
-}
-
-/// Running now and surviving a reboot are two facts.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct EntryState {
-    now: bool,
-    after_reboot: bool,
-    /// Who claims it.
-    claims: Vec<Claim>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Claim {
-    deployment: String,
-    lineage: String,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Membership {
-    /// An id of Azure Resource Manager.
-    network_interface: String,
-    ip_configuration: String,
-    /// An id of Azure Resource Manager.
-    backend_pool: String,
-    action: ActionWord,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Foreign {
-    r#type: &'static str,
-    name: String,
+    why: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -224,6 +151,8 @@ pub(super) struct Traffic {
     load_balancer: String,
     rule: String,
     members: usize,
+    /// Of the members, those that were seen to have an application where the packets arrive.
+    answering_members: usize,
     effect: EffectWord,
     /// The step after which it happens.
     after_step: Option<u32>,
@@ -231,6 +160,20 @@ pub(super) struct Traffic {
     ready_members: Option<usize>,
     /// What changes.
     what: Option<String>,
+    /// Members that serve it now and stop to on the way.
+    lost: Option<Lost>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Lost {
+    /// The most at one moment.
+    members: usize,
+    /// Of so many that serve it now.
+    of: usize,
+    /// The step after which they are lost.
+    from_step: u32,
+    /// The step after which they serve again; `null` is never.
+    until_step: Option<u32>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -242,53 +185,6 @@ pub(super) enum EffectWord {
     Changes,
 }
 
-/// Observed differs from what was last applied.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Drift {
-    /// The same drift has the same id in every run.
-    id: String,
-    address: String,
-    severity: SeverityWord,
-    kind: DriftKind,
-    what: String,
-    /// What it does to traffic, a sentence for each rule.
-    impact: Vec<String>,
-    cause: String,
-    place: Option<Place>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum DriftKind {
-    Changed,
-    WouldNotSurviveReboot,
-    NotYetApplied,
-    NeverRecorded,
-    Cluster,
-}
-
-/// A check's result.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Finding {
-    /// The same finding has the same id in every run.
-    id: String,
-    /// `plimsoll explain CODE` says more.
-    code: String,
-    severity: SeverityWord,
-    address: Option<String>,
-    what: String,
-    notes: Vec<String>,
-    place: Option<Place>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SeverityWord {
-    Error,
-    Warning,
-    Advice,
-}
-
 pub(super) fn plan(shown: &PlanShown<'_>) -> Plan {
     let plan = shown.plan;
     let summary = plan.summary();
@@ -296,10 +192,7 @@ pub(super) fn plan(shown: &PlanShown<'_>) -> Plan {
     Plan {
         created: plan.created.clone(),
         deployment: plan.deployment.clone(),
-        mode: match plan.mode {
-            Mode::Apply => PlanMode::Apply,
-            Mode::Destroy => PlanMode::Destroy,
-        },
+        mode: mode(plan.mode),
         lab: plan.lab,
         complete: plan.complete,
         applyable: plan.applyable,
@@ -322,10 +215,30 @@ pub(super) fn plan(shown: &PlanShown<'_>) -> Plan {
             network_interfaces: plan.reads.network_interfaces,
             guests: plan.reads.guests,
         },
+        cost: cost(plan),
         changes: plan.changes.iter().map(|c| change(c, shown)).collect(),
+        left_out: plan
+            .left_out
+            .iter()
+            .map(|left| LeftOut {
+                address: left.addr.to_string(),
+                action: action(left.action),
+                why: left.why.clone(),
+            })
+            .collect(),
+        accepted_unready: plan
+            .accepted_unready
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         steps: plan.steps.iter().map(step).collect(),
         traffic: plan.traffic.iter().map(traffic).collect(),
         drift: plan.drift.iter().map(|d| drift(d, shown)).collect(),
+        not_yet_applied: plan
+            .not_yet_applied
+            .iter()
+            .map(|d| drift(d, shown))
+            .collect(),
         findings: plan.findings.iter().map(|f| finding(f, shown)).collect(),
         outputs: plan
             .outputs
@@ -336,112 +249,23 @@ pub(super) fn plan(shown: &PlanShown<'_>) -> Plan {
     }
 }
 
-fn action(action: Action) -> ActionWord {
-    match action {
-        Action::NoOp => ActionWord::NoOp,
-        Action::Create => ActionWord::Create,
-        Action::Update => ActionWord::Update,
-        Action::Replace => ActionWord::Replace,
-        Action::Delete => ActionWord::Delete,
-        Action::Adopt => ActionWord::Adopt,
-        Action::Forget => ActionWord::Forget,
+pub(super) fn mode(mode: Mode) -> PlanMode {
+    match mode {
+        Mode::Apply => PlanMode::Apply,
+        Mode::Destroy => PlanMode::Destroy,
     }
 }
 
-pub(super) fn severity(severity: model::Severity) -> SeverityWord {
-    match severity {
-        model::Severity::Error => SeverityWord::Error,
-        model::Severity::Warning => SeverityWord::Warning,
-        model::Severity::Advice => SeverityWord::Advice,
-    }
-}
-
-fn value(value: &Attr) -> Value {
-    match value {
-        Attr::Bool(value) => Value::Bool(*value),
-        Attr::Int(value) => Value::Int(*value),
-        Attr::Text(value) => Value::Text(value.clone()),
-        Attr::List(value) => Value::List(value.clone()),
-        Attr::Map(value) => Value::Map(value.clone()),
-    }
-}
-
-fn fields(fields: &[model::FieldDiff]) -> Vec<Field> {
-    fields
-        .iter()
-        .map(|field| Field {
-            name: field.name.clone(),
-            before: field.before.as_ref().map(value),
-            after: field.after.as_ref().map(value),
-        })
-        .collect()
-}
-
-fn entry_state(state: &model::guest::EntryState) -> EntryState {
-    EntryState {
-        now: state.live,
-        after_reboot: state.survives,
-        claims: state
-            .claims
-            .iter()
-            .map(|claim| Claim {
-                deployment: claim.deployment.clone(),
-                lineage: claim.lineage.clone(),
-            })
-            .collect(),
-    }
-}
-
-fn change(change: &plan::Change, shown: &PlanShown<'_>) -> Change {
-    Change {
-        address: change.addr.to_string(),
-        r#type: change.addr.kind.word(),
-        action: action(change.action),
-        about: change.about.clone(),
-        place: shown.places.of(&change.addr, "").map(Place::from),
-        fields: fields(&change.fields),
-        items: change
-            .items
-            .iter()
-            .map(|item| Item {
-                r#type: item.kind.word(),
-                name: item.name.clone(),
-                action: action(item.action),
-                about: item.about.clone(),
-                fields: fields(&item.fields),
-            })
-            .collect(),
-        entries: change
-            .entries
-            .iter()
-            .map(|entry| Entry {
-                entry: entry.key.to_string(),
-                action: action(entry.action),
-                how: entry.how.clone(),
-                rules: entry.because.clone(),
-                before: entry_state(&entry.before),
-                after: entry_state(&entry.after),
-            })
-            .collect(),
-        memberships: change
-            .memberships
-            .iter()
-            .map(|membership| Membership {
-                network_interface: membership.interface.to_string(),
-                ip_configuration: membership.ip_configuration.clone(),
-                backend_pool: membership.pool.to_string(),
-                action: action(membership.action),
-            })
-            .collect(),
-        foreign: change
-            .foreign
-            .iter()
-            .map(|foreign| Foreign {
-                r#type: foreign.kind.word(),
-                name: foreign.name.clone(),
-            })
-            .collect(),
-        notes: change.notes.clone(),
+fn cost(plan: &plan::Plan) -> Cost {
+    let cost = plan.cost();
+    Cost {
+        azure_writes: cost.writes,
+        azure_requests: cost.requests,
+        guest_scripts: cost.scripts,
+        seconds: cost.seconds,
+        drain_seconds: cost.drain_seconds,
+        max_parallel: plan.rollout.max_parallel,
+        max_unavailable: plan.rollout.max_unavailable,
     }
 }
 
@@ -493,10 +317,17 @@ fn traffic(flow: &plan::Traffic) -> Traffic {
         load_balancer: flow.load_balancer.to_string(),
         rule: flow.rule.clone(),
         members: flow.members,
+        answering_members: flow.answering,
         effect,
         after_step,
         ready_members,
         what,
+        lost: flow.lost.map(|lost| Lost {
+            members: lost.members,
+            of: lost.of,
+            from_step: lost.from.0,
+            until_step: lost.until.map(|step| step.0),
+        }),
     }
 }
 
@@ -505,40 +336,5 @@ pub(super) fn text(place: &model::Where) -> String {
     match serde_json::to_value(place) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(_) | Err(_) => place.to_string(),
-    }
-}
-
-pub(super) fn drift(drift: &plan::Drift, shown: &PlanShown<'_>) -> Drift {
-    Drift {
-        id: drift.id.clone(),
-        address: drift.addr.to_string(),
-        severity: severity(drift.severity),
-        kind: match drift.kind {
-            plan::DriftKind::Changed => DriftKind::Changed,
-            plan::DriftKind::WouldNotSurviveReboot => DriftKind::WouldNotSurviveReboot,
-            plan::DriftKind::NotYetApplied => DriftKind::NotYetApplied,
-            plan::DriftKind::NeverRecorded => DriftKind::NeverRecorded,
-            plan::DriftKind::Cluster => DriftKind::Cluster,
-        },
-        what: drift.what.to_string(),
-        impact: drift.impact.clone(),
-        cause: drift.cause.to_string(),
-        place: shown.places.of(&drift.addr, &drift.what).map(Place::from),
-    }
-}
-
-pub(super) fn finding(finding: &plan::Finding, shown: &PlanShown<'_>) -> Finding {
-    Finding {
-        id: finding.id(),
-        code: finding.code.to_string(),
-        severity: severity(finding.severity),
-        address: finding.addr.as_ref().map(ToString::to_string),
-        what: finding.what.to_string(),
-        notes: finding.notes.iter().map(ToString::to_string).collect(),
-        place: finding
-            .addr
-            .as_ref()
-            .and_then(|addr| shown.places.of(addr, &finding.what))
-            .map(Place::from),
     }
 }

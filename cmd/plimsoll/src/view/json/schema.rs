@@ -1,7 +1,9 @@
 //! The published JSON Schema of each document, made from the very types that write it.
 
-use super::{DIAGNOSTICS, DRIFT, ERROR, EVENTS, Failed, GRAPH, MAP, PLAN};
-use super::{diagnostic, drift, events, graph, map, plan};
+use super::{
+    DIAGNOSTICS, DRIFT, ERROR, EVENTS, EXPLANATIONS, FMT, GRAPH, LAB, MAP, PLAN, STATE, TRACE,
+};
+use super::{Failed, diagnostic, drift, events, files, graph, lab, map, plan, state, trace};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -16,19 +18,48 @@ pub(crate) enum Described {
     Diagnostics,
     Map,
     Graph,
+    Trace,
+    Fmt,
+    Explanations,
+    /// `state show` without an address
+    State,
+    StateList,
+    /// `state show ADDRESS`
+    StatePart,
+    /// `state rm`
+    StateForgotten,
+    /// `state mv`
+    StateMoved,
+    /// `lab status`
+    Lab,
+    /// One line of `lab probe --json`
+    Probe,
+    /// `lab requests`
+    Requests,
     /// What any command with --json writes when it cannot go on
     Error,
 }
 
 impl Described {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Plan,
         Self::Drift,
         Self::Events,
         Self::Diagnostics,
         Self::Map,
         Self::Graph,
+        Self::Trace,
+        Self::Fmt,
+        Self::Explanations,
+        Self::State,
+        Self::StateList,
+        Self::StatePart,
+        Self::StateForgotten,
+        Self::StateMoved,
+        Self::Lab,
+        Self::Probe,
+        Self::Requests,
         Self::Error,
     ];
 
@@ -40,6 +71,17 @@ impl Described {
             Self::Diagnostics => "diagnostics",
             Self::Map => "map",
             Self::Graph => "graph",
+            Self::Trace => "trace",
+            Self::Fmt => "fmt",
+            Self::Explanations => "explanations",
+            Self::State => "state",
+            Self::StateList => "state-list",
+            Self::StatePart => "state-part",
+            Self::StateForgotten => "state-forgotten",
+            Self::StateMoved => "state-moved",
+            Self::Lab => "lab",
+            Self::Probe => "probe",
+            Self::Requests => "requests",
             Self::Error => "error",
         }
     }
@@ -52,6 +94,15 @@ impl Described {
             Self::Diagnostics => DIAGNOSTICS,
             Self::Map => MAP,
             Self::Graph => GRAPH,
+            Self::Trace => TRACE,
+            Self::Fmt => FMT,
+            Self::Explanations => EXPLANATIONS,
+            Self::State
+            | Self::StateList
+            | Self::StatePart
+            | Self::StateForgotten
+            | Self::StateMoved => STATE,
+            Self::Lab | Self::Probe | Self::Requests => LAB,
             Self::Error => ERROR,
         }
     }
@@ -65,19 +116,30 @@ pub(crate) fn schema(of: Described) -> Value {
         Described::Diagnostics => body::<diagnostic::Diagnostics>(),
         Described::Map => body::<map::Map>(),
         Described::Graph => body::<graph::Graph>(),
+        Described::Trace => body::<trace::Trace>(),
+        Described::Fmt => body::<files::Fmt>(),
+        Described::Explanations => body::<files::Explanations>(),
+        Described::State => body::<state::Overview>(),
+        Described::StateList => body::<state::List>(),
+        Described::StatePart => body::<state::OfPart>(),
+        Described::StateForgotten => body::<state::Gone>(),
+        Described::StateMoved => body::<state::Moved>(),
+        Described::Lab => body::<lab::Lab>(),
+        Described::Probe => body::<lab::Probe>(),
+        Described::Requests => body::<lab::Requests>(),
         Described::Error => body::<Failed>(),
     };
     let mut schema = body.to_value();
     let (word, version) = (of.word(), of.version());
     schema["$id"] = json!(format!("urn:plimsoll:schema:{word}:{version}"));
     schema["title"] = json!(format!("plimsoll {word} {version}"));
-    if of != Described::Events {
+    if !matches!(of, Described::Events | Described::Probe) {
         head(&mut schema, word, version);
     }
     schema
 }
 
-/// What every document starts with; a stream says it in its first line.
+/// What every document starts with; the stream of an apply says it in its first line, and probes only count.
 fn head(schema: &mut Value, word: &str, version: &str) {
     let head = [
         ("format_version", json!({ "const": version })),

@@ -115,6 +115,7 @@ fn body(shown: &PlanShown<'_>, reader: Reader, document: &mut Document) {
             words::count(names, "more resource")
         ));
     }
+    document.optional(&parts::left_out(plan), tail.len());
     for script in parts::scripts(shown.scripts) {
         if !document.optional(&script, tail.len() + 200) {
             document
@@ -170,6 +171,7 @@ pub(crate) fn drift(shown: &PlanShown<'_>, reader: Reader) -> String {
             words::count(hidden, "more difference")
         ));
     }
+    document.optional(&parts::pending(plan), tail.len());
     if !plan.drift.is_empty() {
         document.optional(&parts::topology(plan, Moment::Now, reader), tail.len());
     }

@@ -46,6 +46,15 @@ pub(super) fn standout(plan: &Plan) -> String {
     } else if !plan.complete {
         out.push_str(&unread(plan));
     }
+    if !plan.accepted_unready.is_empty() {
+        let lines: Vec<String> = plan
+            .accepted_unready
+            .iter()
+            .map(|guest| prose(&words::accepted_unready(guest)))
+            .collect();
+        out.push_str("\n**Accepted**\n\n");
+        out.push_str(&list(&lines, MOST, "guest"));
+    }
     let summary = plan.summary();
     if !summary.interruptions.is_empty() {
         let lines: Vec<String> = summary
@@ -181,8 +190,9 @@ pub(super) fn traffic_and_order(plan: &Plan) -> String {
         width: WIDTH,
     });
     let steps = words::count(plan.steps.len(), "step");
+    let cost = words::cost(plan).map_or_else(String::new, |cost| format!(" · {}", html(&cost)));
     details(
-        &format!("Traffic and order · {steps}"),
+        &format!("Traffic and order · {steps}{cost}"),
         &fence("text", text.trim_start_matches('\n')),
     )
 }
@@ -246,6 +256,35 @@ pub(super) fn moved(plan: &Plan) -> String {
     }
     format!(
         "\n**Moved since the last apply** · this plan puts it right\n\n{}",
+        list(&lines, MOST, "difference")
+    )
+}
+
+/// What `--target` and `--exclude` keep out of the plan, and why.
+pub(super) fn left_out(plan: &Plan) -> String {
+    if plan.left_out.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = plan
+        .left_out
+        .iter()
+        .map(|left| format!("{}: {}", code(&left.addr.to_string()), prose(&left.why)))
+        .collect();
+    format!("\n**Left out**\n\n{}", list(&lines, MOST, "change"))
+}
+
+/// What the configuration asks for since the last apply: nobody moved it.
+pub(super) fn pending(plan: &Plan) -> String {
+    if plan.not_yet_applied.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = plan
+        .not_yet_applied
+        .iter()
+        .map(|d| format!("{}: {}", code(&d.addr.to_string()), prose(&d.what)))
+        .collect();
+    format!(
+        "\n**Not applied yet** · the configuration says so since the last apply; nobody moved it\n\n{}",
         list(&lines, MOST, "difference")
     )
 }

@@ -97,6 +97,7 @@ fn the_reports() {
         "plan-azure-devops.md",
         &of(&sample::plan(), Reader::AzureDevops),
     );
+    assert_golden("plan-refined.md", &of(&sample::refined(), Reader::Github));
     assert_golden("plan-creation.md", &of(&sample::creation(), Reader::Github));
     assert_golden("plan-nothing.md", &of(&sample::empty(), Reader::Github));
     assert_golden(

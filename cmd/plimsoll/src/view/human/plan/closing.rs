@@ -2,7 +2,7 @@
 
 use super::folding;
 use crate::view::human::page::{Ink, Line, Page};
-use crate::view::{PlanShown, tally, words};
+use crate::view::{Detail, PlanShown, tally, words};
 use plimsoll_core::model::{Addr, Severity};
 use plimsoll_core::plan::{Finding, Plan};
 use std::collections::BTreeSet;
@@ -109,7 +109,31 @@ pub(super) fn section(shown: &PlanShown<'_>, mentioned: &Mentioned, page: &mut P
             words::count(moved, "difference")
         )));
     }
+    left_out(plan, page);
     counts(shown, page);
+}
+
+/// What `--target` and `--exclude` keep out of the plan, and why.
+fn left_out(plan: &Plan, page: &mut Page) {
+    if plan.left_out.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(Ink::Strong.line("Left out"));
+    let all = &plan.left_out;
+    let shown = folding::shown(all.len(), page.detail());
+    for left in all.iter().take(shown) {
+        page.line(
+            Line::plain(format!("  {} ", words::symbol(left.action)))
+                .ink(Ink::Strong, left.addr.to_string())
+                .put("   ")
+                .ink(Ink::Faint, &left.why)
+                .hang(6),
+        );
+    }
+    if let Some(rest) = folding::rest(all.len(), "change", page.detail()) {
+        page.line(format!("  {rest}"));
+    }
 }
 
 /// What a plan without changes says; that all is as declared only where all was looked at.
@@ -131,6 +155,11 @@ pub(super) fn counts(shown: &PlanShown<'_>, page: &mut Page) {
     page.gap();
     if plan.has_changes() {
         page.line(Line::plain(tally::sentence(&plan.tally())).hang(2));
+        // In the lab it takes what it takes.
+        let tells = !plan.lab || page.detail() == Detail::Verbose;
+        if let Some(cost) = words::cost(plan).filter(|_| tells) {
+            page.line(Line::plain(format!("Takes {cost}")).hang(2));
+        }
     } else {
         page.line(Ink::Strong.line(nothing(plan)));
     }

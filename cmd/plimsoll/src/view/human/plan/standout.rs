@@ -1,4 +1,4 @@
-//! Deletions and interruptions, before anything else and in words.
+//! What cannot be applied, what is accepted, interruptions and deletions: before anything else and in words.
 
 use crate::view::human::page::{Ink, Line, Page};
 use crate::view::words;
@@ -16,6 +16,12 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
         if plan.blocked.is_empty() {
             lines.push((Ink::Error, "! cannot be applied".to_owned()));
         }
+    }
+    for guest in &plan.accepted_unready {
+        lines.push((
+            Ink::Warning,
+            format!("! {}", words::accepted_unready(guest)),
+        ));
     }
     let summary = plan.summary();
     for flow in &summary.interruptions {

@@ -7,6 +7,7 @@ use plimsoll_core::plan::{Effect, Plan, Traffic};
 
 fn ink(flow: &Traffic) -> Ink {
     match flow.effect {
+        Effect::NotInterrupted if flow.lost.is_some() => Ink::Warning,
         Effect::NotInterrupted => Ink::Plain,
         Effect::Begins { .. } => Ink::Added,
         Effect::Ends { .. } => Ink::Removed,
@@ -14,13 +15,14 @@ fn ink(flow: &Traffic) -> Ink {
     }
 }
 
-/// What stops before what changes, before what begins, before what goes on.
+/// What stops before what changes, before what loses members, before what begins, before what goes on.
 fn urgency(flow: &Traffic) -> u8 {
     match flow.effect {
         Effect::Ends { .. } => 0,
         Effect::Changes { .. } => 1,
-        Effect::Begins { .. } => 2,
-        Effect::NotInterrupted => 3,
+        Effect::NotInterrupted if flow.lost.is_some() => 2,
+        Effect::Begins { .. } => 3,
+        Effect::NotInterrupted => 4,
     }
 }
 
@@ -37,7 +39,7 @@ pub(super) fn section(plan: &Plan, page: &mut Page) {
         .max()
         .unwrap_or(0)
         .min(48);
-    for rank in 0..=3 {
+    for rank in 0..=4 {
         let like: Vec<&Traffic> = plan.traffic.iter().filter(|t| urgency(t) == rank).collect();
         for flow in like.iter().take(folding::shown(like.len(), page.detail())) {
             page.line(
