@@ -1,9 +1,8 @@
-//! Threads of a pull request in Azure Repos, kept by an HTTP server of one thread on loopback.
+//! Threads of a pull request in Azure Repos, and work items of Azure Boards, kept by a server on loopback.
 
+use super::server::{self, Request};
 use super::{script, succeeds};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 #[derive(Default)]
@@ -14,16 +13,10 @@ struct Threads {
 
 const PLACE: &str = "/p/_apis/git/repositories/r/pullRequests/7/threads";
 
-fn answer(
-    threads: &mut Threads,
-    method: &str,
-    path: &str,
-    body: &str,
-    token: bool,
-) -> (u16, Value) {
-    if !token {
-        return (401, json!({}));
-    }
+fn answer(threads: &mut Threads, request: &Request) -> (u16, Value) {
+    let Request {
+        method, path, body, ..
+    } = request;
     let Some(rest) = path
         .strip_suffix("?api-version=7.1")
         .and_then(|p| p.strip_prefix(PLACE))
@@ -31,12 +24,11 @@ fn answer(
         threads.wrong.push(format!("{method} {path}"));
         return (404, json!({}));
     };
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
     let parts: Vec<&str> = rest.split('/').skip(1).collect();
-    match (method, parts.as_slice()) {
+    match (method.as_str(), parts.as_slice()) {
         ("GET", []) => (200, json!({ "value": threads.all })),
         ("POST", []) => {
-            let mut thread = body;
+            let mut thread = body.clone();
             thread["id"] = json!(threads.all.len() + 1);
             thread["comments"][0]["id"] = json!(1);
             threads.all.push(thread.clone());
@@ -59,53 +51,11 @@ fn answer(
     }
 }
 
-fn serve(mut stream: &TcpStream, threads: &Mutex<Threads>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let mut words = line.split(' ');
-    let (method, path) = (
-        words.next().unwrap_or_default().to_owned(),
-        words.next().unwrap_or_default().to_owned(),
-    );
-    let (mut length, mut token) = (0, false);
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header)?;
-        let header = header.trim().to_owned();
-        if header.is_empty() {
-            break;
-        }
-        let (name, value) = header.split_once(": ").unwrap_or((&header, ""));
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().unwrap_or(0),
-            "authorization" => token = value == "Bearer secret",
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body = String::from_utf8_lossy(&body);
-    let (status, answer) = answer(&mut threads.lock().unwrap(), &method, &path, &body, token);
-    let text = answer.to_string();
-    write!(
-        stream,
-        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-        text.len()
-    )
-}
-
 #[test]
 fn a_pull_request_has_one_thread_that_is_updated() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
     let threads = Arc::new(Mutex::new(Threads::default()));
     let kept = Arc::clone(&threads);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let _ = serve(&stream, &kept);
-        }
-    });
+    let url = server::start(move |request| answer(&mut kept.lock().unwrap(), request));
     let folder = tempfile::tempdir().unwrap();
     let run = |text: &str, interrupts: &str, token: &str| {
         std::fs::write(folder.path().join("plan.md"), text).unwrap();
@@ -148,4 +98,178 @@ fn a_pull_request_has_one_thread_that_is_updated() {
         threads.all[0]["comments"][0]["content"],
         "<!-- plimsoll plan web -->\n### Adds `b`\n"
     );
+}
+
+/// Work items of a Basic project, as its REST API changes and shows them.
+#[derive(Default)]
+struct Board {
+    items: Vec<Value>,
+    /// What was written into each item's history, in order.
+    said: Vec<String>,
+    wrong: Vec<String>,
+}
+
+fn board(board: &mut Board, request: &Request) -> (u16, Value) {
+    let Request {
+        method,
+        path,
+        content,
+        body,
+    } = request;
+    let place = path
+        .strip_prefix("/p/_apis/wit/")
+        .and_then(|rest| rest.strip_suffix("api-version=7.1"));
+    let patch = content == "application/json-patch+json";
+    match (method.as_str(), place, patch) {
+        ("GET", Some("workitemtypes/Product%20Issue/states?"), false) => (
+            200,
+            json!({ "value": [
+                { "name": "To Do", "category": "Proposed" },
+                { "name": "Doing", "category": "InProgress" },
+                { "name": "Done", "category": "Completed" },
+            ] }),
+        ),
+        ("POST", Some("wiql?$top=50&"), false) => {
+            let query = body["query"].as_str().unwrap();
+            assert!(
+                query.contains("[System.Tags] CONTAINS 'plimsoll-drift'"),
+                "{query}"
+            );
+            let found: Vec<Value> = board
+                .items
+                .iter()
+                .rev()
+                .filter(|i| {
+                    let title = i["fields"]["System.Title"].as_str().unwrap();
+                    query.contains(&format!("[System.Title] = '{title}'"))
+                })
+                .map(|i| json!({ "id": i["id"] }))
+                .collect();
+            (200, json!({ "workItems": found }))
+        }
+        ("GET", Some(place), false) if place.starts_with("workitems?ids=") => {
+            let ids = &place["workitems?ids=".len()..place.find('&').unwrap()];
+            let found: Vec<&Value> = ids
+                .split(',')
+                .map(|id| &board.items[id.parse::<usize>().unwrap() - 1])
+                .collect();
+            (200, json!({ "value": found }))
+        }
+        ("POST", Some("workitems/$Product%20Issue?"), true) => {
+            let id = board.items.len() + 1;
+            board
+                .items
+                .push(json!({ "id": id, "fields": { "System.State": "To Do" } }));
+            change(board, id, body)
+        }
+        ("PATCH", Some(place), true) if place.starts_with("workitems/") => {
+            let id = place["workitems/".len()..place.len() - 1].parse().unwrap();
+            change(board, id, body)
+        }
+        (_, _, _) => {
+            board.wrong.push(format!("{method} {path} {content}"));
+            (404, json!({}))
+        }
+    }
+}
+
+fn change(board: &mut Board, id: usize, patch: &Value) -> (u16, Value) {
+    for edit in patch.as_array().unwrap() {
+        assert_eq!(edit["op"], "add");
+        let name = edit["path"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("/fields/")
+            .unwrap();
+        match (name, edit["value"].as_str().unwrap()) {
+            ("System.History", said) => board.said.push(said.to_owned()),
+            // Azure sorts tags and rewrites what it takes for HTML.
+            ("System.Tags", tags) => {
+                let mut tags: Vec<&str> = tags.split("; ").collect();
+                tags.sort_unstable();
+                board.items[id - 1]["fields"][name] = json!(tags.join("; "));
+            }
+            ("System.Description", text) => {
+                board.items[id - 1]["fields"][name] = json!(format!("<div>{text}</div>"));
+            }
+            (_, value) => board.items[id - 1]["fields"][name] = json!(value),
+        }
+    }
+    (200, board.items[id - 1].clone())
+}
+
+#[test]
+fn drift_is_one_work_item_that_opens_changes_and_closes() {
+    let kept = Arc::new(Mutex::new(Board::default()));
+    let served = Arc::clone(&kept);
+    let url = server::start(move |request| board(&mut served.lock().unwrap(), request));
+    let folder = tempfile::tempdir().unwrap();
+    let report = |what: &str, at: &str| {
+        format!(
+            "<!-- plimsoll drift web -->\n### 1 difference\n- {what} <b>\n\n::: mermaid\nflowchart LR\n:::\n\n\
+             <sub>plimsoll 0.1.0 · read at {at}</sub>\n"
+        )
+    };
+    let run = |word: &str, text: &str, token: &str| {
+        std::fs::write(folder.path().join("drift.md"), text).unwrap();
+        let mut command = script("azure-devops-work-item.sh", folder.path());
+        command
+            .args([word, "drift.md"])
+            .env("SYSTEM_COLLECTIONURI", &url)
+            .env("SYSTEM_TEAMPROJECTID", "p")
+            .env("SYSTEM_ACCESSTOKEN", token)
+            .env("PLIMSOLL_WORK_ITEM_TYPE", "Product Issue")
+            .env("no_proxy", "*");
+        command
+    };
+    let after = |word: &str, text: &str| {
+        succeeds(&mut run(word, text, "secret"));
+        let board = kept.lock().unwrap();
+        (board.items.clone(), board.said.len())
+    };
+    assert_eq!(after("none", &report("nothing", "1")), (vec![], 0));
+    let (opened, _) = after("drift", &report("address missing", "2"));
+    let fields = &opened[0]["fields"];
+    assert_eq!(fields["System.Title"], "Drift in web");
+    let description = fields["System.Description"].as_str().unwrap();
+    assert!(
+        description.contains("address missing &lt;b&gt;"),
+        "{description}"
+    );
+    assert!(!description.contains("flowchart"), "{description}");
+    // Somebody puts it into an area of theirs and begins.
+    {
+        let mut board = kept.lock().unwrap();
+        let tags = fields["System.Tags"].as_str().unwrap();
+        board.items[0]["fields"]["System.Tags"] = json!(format!("mine; {tags}"));
+        board.items[0]["fields"]["System.State"] = json!("Doing");
+    }
+    let begun = kept.lock().unwrap().items.clone();
+    // The same again, an hour later: nobody hears of it.
+    assert_eq!(
+        after("drift", &report("address missing", "3")),
+        (begun.clone(), 0)
+    );
+    // What could not be read neither opens nor closes.
+    assert_eq!(after("unread", &report("", "4")), (begun, 0));
+    let (changed, said) = after("drift", &report("firewall closed", "5"));
+    let fields = &changed[0]["fields"];
+    assert_eq!((changed.len(), said), (1, 1));
+    assert!(
+        fields["System.Description"]
+            .as_str()
+            .unwrap()
+            .contains("firewall closed")
+    );
+    assert!(fields["System.Tags"].as_str().unwrap().contains("mine"));
+    assert_eq!(fields["System.State"], "Doing");
+    let (closed, said) = after("none", &report("", "6"));
+    assert_eq!((closed.len(), said), (1, 2));
+    assert_eq!(closed[0]["fields"]["System.State"], "Done");
+    // The next drift is a new item, and a refusal fails the step.
+    assert_eq!(after("drift", &report("address missing", "7")).0.len(), 2);
+    let refused = run("drift", &report("x", "8"), "wrong").output().unwrap();
+    assert!(!refused.status.success());
+    let board = kept.lock().unwrap();
+    assert!(board.wrong.is_empty(), "{:?}", board.wrong);
 }

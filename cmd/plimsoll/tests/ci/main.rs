@@ -6,6 +6,7 @@
 mod azure_devops;
 mod files;
 mod github;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
