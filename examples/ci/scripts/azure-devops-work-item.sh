@@ -42,10 +42,10 @@ digest="plimsoll-$(grep -v '^<sub>plimsoll ' "$file" | sha256sum | head -c 12)"
 # What counts as done is up to the project's process.
 encoded=$(jq -rn --arg type "$type" '$type | @uri')
 states=$(ask "$wit/workitemtypes/$encoded/states?$version" | jq -c '[.value[] | {name, category}]')
-ids=$(jq -n --arg label "$label" --arg title "$title" '
+ids=$(jq -n --arg tag "$label" --arg title "$title" '
   def quoted: "\u0027" + gsub("\u0027"; "\u0027\u0027") + "\u0027";
   {query: ("SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project"
-    + " AND [System.Tags] CONTAINS " + ($label | quoted)
+    + " AND [System.Tags] CONTAINS " + ($tag | quoted)
     + " AND [System.Title] = " + ($title | quoted)
     + " ORDER BY [System.Id] DESC")}' |
   ask --request POST "$wit/wiql?\$top=50&$version" --data-binary @- |
@@ -63,10 +63,10 @@ number=$(jq -r '.id // ""' <<<"$open")
 description() { sed '1d; /^::: mermaid$/,/^:::$/d' "$file" | jq -Rs '"<pre>" + @html + "</pre>"'; }
 field() { jq -c --arg path "/fields/$1" '{op: "add", path: $path, value: .}'; }
 tags() {
-  jq -c --arg label "$label" --arg digest "$digest" '
+  jq -c --arg tag "$label" --arg digest "$digest" '
     (.fields["System.Tags"] // "") | split("; ")
-    | map(select(. != "" and . != $label and (test("^plimsoll-[0-9a-f]{12}$") | not)))
-    | . + [$label, $digest] | join("; ")' <<<"$open"
+    | map(select(. != "" and . != $tag and (test("^plimsoll-[0-9a-f]{12}$") | not)))
+    | . + [$tag, $digest] | join("; ")' <<<"$open"
 }
 text() { jq -n --arg text "$1" '$text'; }
 
