@@ -208,6 +208,21 @@ const MISTAKES: &[Mistake] = &[
             ("    private_ip_allocation = \"Static\"\n", ""),
         ],
     ),
+    mistake(
+        "scale-set",
+        "PL0154",
+        &[("    probe                 = probe.http\n", "")],
+    ),
+    mistake(
+        "scale-set",
+        "PL0150",
+        &[("    request_path = \"/healthz\"\n", "")],
+    ),
+    mistake(
+        "scale-set",
+        "PL0175",
+        &[("    disable_outbound_snat = true\n", "")],
+    ),
     mistake("adopt", "PL0183", &[("\"web-lb\"", "\"kubernetes\"")]),
     mistake(
         "adopt",

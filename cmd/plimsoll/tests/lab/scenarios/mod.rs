@@ -11,5 +11,7 @@ mod network_appliance;
 mod others;
 /// Addresses and openings for each family, protocol and port.
 mod plain;
+/// An instance of a scale set that nobody logs into: the script of its first boot makes it serve.
+mod scale_set;
 /// Two certificates on one port of one VM.
 mod tls;

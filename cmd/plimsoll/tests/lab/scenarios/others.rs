@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 const LOAD_BALANCERS: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/loadBalancers";
 
 /// Another tool's write. Azure asks for patience while what it refers to is still being made.
-fn put(folder: &Folder, id: &str, body: &Value) {
+pub(super) fn put(folder: &Folder, id: &str, body: &Value) {
     let file = folder.path().join("body.json");
     std::fs::write(&file, body.to_string()).unwrap();
     let path = file.to_string_lossy().into_owned();
@@ -20,7 +20,7 @@ fn put(folder: &Folder, id: &str, body: &Value) {
     });
 }
 
-fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(super) fn eventually(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < end, "{what}");
