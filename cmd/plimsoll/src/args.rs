@@ -1,5 +1,6 @@
 //! The command line: what was typed, and nothing of what it means.
 
+use crate::context::quoted;
 use crate::view::json::Described;
 use crate::view::markdown::Reader;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -303,6 +304,20 @@ pub(crate) struct RefinementArguments {
 }
 
 impl RefinementArguments {
+    /// As they are typed, each with a blank in front, for a command that is proposed.
+    pub(crate) fn typed(&self) -> String {
+        let options = [
+            ("--target", &self.target),
+            ("--exclude", &self.exclude),
+            ("--accept-unready", &self.accept_unready),
+        ];
+        let each = options
+            .iter()
+            .flat_map(|(option, named)| named.iter().map(move |addr| (option, addr)));
+        each.map(|(option, addr)| format!(" {option} {}", quoted(&addr.to_string())))
+            .collect()
+    }
+
     pub(crate) fn refinements(&self) -> Refinements {
         Refinements {
             targets: self.target.clone(),
@@ -773,6 +788,22 @@ mod tests {
             panic!("not exec");
         };
         assert_eq!((guest.as_str(), command.len()), ("vm1", 4));
+    }
+
+    #[test]
+    fn what_was_asked_of_a_plan_is_asked_of_apply_too() {
+        let line = "plimsoll plan --target guest.a --exclude guest.b --accept-unready guest.c";
+        let Command::Plan(plan) = Arguments::try_parse_from(line.split(' ')).unwrap().command
+        else {
+            panic!("not plan");
+        };
+        let typed = plan.refinements.typed();
+        assert_eq!(format!("plimsoll plan{typed}"), line);
+        let of = |text: &str| RefinementArguments {
+            target: vec![text.parse().unwrap()],
+            ..RefinementArguments::default()
+        };
+        assert_eq!(of("guest.vm[\"a\"]").typed(), " --target 'guest.vm[\"a\"]'");
     }
 
     #[test]

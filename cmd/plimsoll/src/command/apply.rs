@@ -21,10 +21,15 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
     match &arguments.plan {
         Some(file) => exactly(context, &loaded, file, arguments).await,
         None => {
+            let asked = arguments.refinements.typed();
+            let whole = context.call(&format!("apply{asked}"));
             let calls = Calls {
-                again: context.call("apply"),
-                replan: context.call("plan"),
-                next: what_to_try(context, &loaded),
+                again: match arguments.until {
+                    None => whole.clone(),
+                    Some(Until::Expand) => context.call(&format!("apply{asked} --until expand")),
+                },
+                replan: context.call(&format!("plan{asked}")),
+                next: after_it(context, &loaded, arguments, whole),
             };
             fresh(
                 context,
@@ -198,8 +203,8 @@ async fn exactly(
                 took: Duration::ZERO,
                 until: until(arguments),
             };
-            let reports = &arguments.reports;
-            approved(context, loaded, &planned, file, reports, (held, interrupt)).await
+            let under = (held, interrupt);
+            approved(context, loaded, &planned, file, arguments, under).await
         },
     )
     .await
@@ -210,14 +215,23 @@ async fn approved(
     loaded: &Loaded,
     planned: &Planned,
     file: &Path,
-    wanted: &ReportArguments,
+    arguments: &ApplyArguments,
     under: (&dyn HeldState, &Interrupt),
 ) -> Result<Exit, Failure> {
+    let until = match arguments.until {
+        None => "",
+        Some(Until::Expand) => " --until expand",
+    };
     let file = quoted(&file.display().to_string());
     let calls = Calls {
-        again: context.call(&format!("apply {file}")),
+        again: context.call(&format!("apply {file}{until}")),
         replan: context.call(&format!("plan --out {file}")),
-        next: what_to_try(context, loaded),
+        next: after_it(
+            context,
+            loaded,
+            arguments,
+            context.call(&format!("apply {file}")),
+        ),
     };
     signals::outputs(context, &planned.plan)?;
     let report = |story: &Story<'_>| {
@@ -229,7 +243,7 @@ async fn approved(
             next: story.next,
             places: pipeline::places(context, loaded),
         };
-        reports::write(context, wanted, About::Apply(story), &shown)
+        reports::write(context, &arguments.reports, About::Apply(story), &shown)
     };
     pipeline::apply(context, planned, under, &calls, &report).await
 }
@@ -241,6 +255,19 @@ fn refused(plan: &Plan) -> Failure {
         .iter()
         .fold(failure, |failure, why| failure.next(why.as_str()));
     failure.exiting(super::plan::refusal(plan))
+}
+
+/// What to do once it is done: go on where it was to stop on the way, otherwise look.
+fn after_it(
+    context: &Context,
+    loaded: &Loaded,
+    arguments: &ApplyArguments,
+    whole: String,
+) -> Vec<(String, String)> {
+    match arguments.until {
+        None => what_to_try(context, loaded),
+        Some(Until::Expand) => vec![("Change the rules too".to_owned(), whole)],
+    }
 }
 
 /// In the lab, packets; elsewhere, the next look.

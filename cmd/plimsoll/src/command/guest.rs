@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pipeline::{self, Loaded};
-use crate::view::{say, tell};
+use crate::view::{json, say, tell};
 use crate::{state, world};
 use plimsoll_core::apply;
 use plimsoll_core::config::Desired;
@@ -50,13 +50,7 @@ pub(crate) async fn run(context: &Context, command: &GuestCommand) -> Result<Exi
     })
     .map_err(|error| Failure::of(&error))?;
     if context.global.json {
-        let document = serde_json::json!({
-            "guest": addr,
-            "complete": demand.unknown.is_empty(),
-            "unknown": demand.unknown,
-            "script": script,
-        });
-        say(&format!("{document:#}\n"));
+        say(&json::guest_script(&addr, &demand.unknown, &script));
     } else {
         say(&script);
     }

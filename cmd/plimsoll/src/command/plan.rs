@@ -72,7 +72,10 @@ fn next(context: &Context, arguments: &PlanArguments, plan: &Plan) -> Vec<(Strin
             ("To destroy", context.call("destroy --release-addresses"))
         }
         (None, true) => ("To destroy", context.call("destroy")),
-        (None, false) => ("To apply", context.call("apply")),
+        (None, false) => (
+            "To apply",
+            context.call(&format!("apply{}", arguments.refinements.typed())),
+        ),
     };
     vec![(one.0.to_owned(), one.1)]
 }

@@ -180,6 +180,22 @@ pub(crate) struct Ending<'a> {
     pub(crate) next: &'a [(String, String)],
 }
 
+impl Ending<'_> {
+    /// It did what was asked for.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.failed == 0
+            && self.skipped == 0
+            && !self.interrupted
+            && self.stale.is_empty()
+            && self.state_lost.is_none()
+    }
+
+    /// It was to stop before rules change, and did.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.is_complete() && self.done < self.total
+    }
+}
+
 /// One file that `fmt` looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Reformatted {

@@ -242,11 +242,15 @@ pub(crate) fn ending(ending: &Ending<'_>) -> String {
     if !ending.stale.is_empty() {
         return "Not applied: the plan is stale, the world moved since it was made".to_owned();
     }
-    let complete = ending.failed == 0
-        && ending.skipped == 0
-        && !ending.interrupted
-        && ending.state_lost.is_none();
-    if complete {
+    if ending.is_halted() {
+        return format!(
+            "Expanded: {} of {} done in {}; no rule has changed",
+            ending.done,
+            words::count(ending.total, "step"),
+            words::time(ending.took)
+        );
+    }
+    if ending.is_complete() {
         return format!(
             "Applied: {} in {}",
             words::count(ending.done, "step"),

@@ -65,10 +65,7 @@ pub(crate) fn effect(flow: &Traffic) -> String {
         Effect::Changes { after, what } => {
             let seen = match flow.answering {
                 0 => String::new(),
-                answering => format!(
-                    "; an application was seen there on {answering} of {} members",
-                    flow.members
-                ),
+                answering => format!("; {answering} of {} members listen there", flow.members),
             };
             format!("changes after step {after}: {what}{seen}")
         }
@@ -76,7 +73,11 @@ pub(crate) fn effect(flow: &Traffic) -> String {
     if let Some(lost) = &flow.lost {
         // A change that consists in members leaving says so itself.
         let number = format!("{} of {} members", lost.members, lost.of);
-        if !text.contains(&number) {
+        let said = match &flow.effect {
+            Effect::Changes { what, .. } => what.starts_with(&number),
+            Effect::NotInterrupted | Effect::Begins { .. } | Effect::Ends { .. } => false,
+        };
+        if !said {
             text.push_str("; ");
             text.push_str(&self::lost(lost));
         }
@@ -275,7 +276,7 @@ mod tests {
         flow.lost = None;
         assert_eq!(
             said(&flow),
-            "changes after step 3: floating_ip false → true; an application was seen there on 1 of 2 members"
+            "changes after step 3: floating_ip false → true; 1 of 2 members listen there"
         );
         flow.effect = Effect::Changes {
             after: StepId(3),

@@ -37,5 +37,7 @@ mod ssh;
 /// The record by hand, and a lock that is taken away.
 mod state;
 mod support;
+/// Progress in a terminal of forty columns, in one that is dumb, and in a pipeline.
+mod terminal;
 /// What `trace` says, held against packets.
 mod trace;

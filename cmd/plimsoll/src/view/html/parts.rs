@@ -565,8 +565,7 @@ pub(super) fn left_out(plan: &Plan) -> String {
     for left in plan.left_out.iter().take(MOST) {
         let _ = writeln!(
             out,
-            "<li>{}<div class=\"what\">{} <span class=\"aside\">{}</span></div></li>",
-            tag(left.action),
+            "<li><span class=\"tag\">not now</span><div class=\"what\">{} <span class=\"aside\">{}</span></div></li>",
             code(&left.addr.to_string()),
             escaped(&left.why)
         );

@@ -1,8 +1,10 @@
-//! What `fmt` did to each file, and what each code means.
+//! What `fmt` did to each file, what each code means, and what a guest must run.
 
 use crate::view::shown::Reformatted;
+use plimsoll_core::model::Addr;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What `fmt` found in each file.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -55,5 +57,25 @@ pub(super) fn explanations(pages: &[(&str, &str, &str)]) -> Explanations {
                 text: (*text).to_owned(),
             })
             .collect(),
+    }
+}
+
+/// What a guest must run, for someone else to run it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct GuestScript {
+    guest: String,
+    /// Nothing that the guest needs is missing in the script.
+    complete: bool,
+    /// What is not known yet, and so not in the script.
+    unknown: Vec<String>,
+    script: String,
+}
+
+pub(super) fn guest_script(guest: &Addr, unknown: &BTreeSet<String>, script: &str) -> GuestScript {
+    GuestScript {
+        guest: guest.to_string(),
+        complete: unknown.is_empty(),
+        unknown: unknown.iter().cloned().collect(),
+        script: script.to_owned(),
     }
 }

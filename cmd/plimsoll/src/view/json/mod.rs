@@ -23,10 +23,12 @@ use super::shown::{
 };
 use super::{command_aside, say};
 use crate::failure::Failure;
+use plimsoll_core::model::Addr;
 use plimsoll_core::plan::{MapRow, Plan, Topology};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The version of each document. A reader of `1.x` can read every later `1.y`: names are only added. A name that goes, or
 /// that means something else, makes a new first number. A test holds the schema of each version to what was published.
@@ -43,6 +45,7 @@ pub(crate) const EXPLANATIONS: &str = "1.0";
 /// Of the answers of `state`; the state has a version of its own.
 pub(crate) const STATE: &str = "1.0";
 pub(crate) const LAB: &str = "1.0";
+pub(crate) const GUEST_SCRIPT: &str = "1.0";
 
 #[derive(Debug)]
 pub(crate) struct Json {
@@ -200,6 +203,12 @@ impl View for Json {
     fn document(&self, document: &Value) {
         say(&pretty(document));
     }
+}
+
+/// The document of `guest script`.
+pub(crate) fn guest_script(guest: &Addr, unknown: &BTreeSet<String>, script: &str) -> String {
+    let body = files::guest_script(guest, unknown, script);
+    pretty(&versioned(GUEST_SCRIPT, "guest-script", body))
 }
 
 /// The document of `refused`.

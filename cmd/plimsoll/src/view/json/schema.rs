@@ -1,7 +1,8 @@
 //! The published JSON Schema of each document, made from the very types that write it.
 
 use super::{
-    DIAGNOSTICS, DRIFT, ERROR, EVENTS, EXPLANATIONS, FMT, GRAPH, LAB, MAP, PLAN, STATE, TRACE,
+    DIAGNOSTICS, DRIFT, ERROR, EVENTS, EXPLANATIONS, FMT, GRAPH, GUEST_SCRIPT, LAB, MAP, PLAN,
+    STATE, TRACE,
 };
 use super::{Failed, diagnostic, drift, events, files, graph, lab, map, plan, state, trace};
 use schemars::generate::SchemaSettings;
@@ -36,13 +37,14 @@ pub(crate) enum Described {
     Probe,
     /// `lab requests`
     Requests,
+    GuestScript,
     /// What any command with --json writes when it cannot go on
     Error,
 }
 
 impl Described {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Plan,
         Self::Drift,
         Self::Events,
@@ -60,6 +62,7 @@ impl Described {
         Self::Lab,
         Self::Probe,
         Self::Requests,
+        Self::GuestScript,
         Self::Error,
     ];
 
@@ -82,6 +85,7 @@ impl Described {
             Self::Lab => "lab",
             Self::Probe => "probe",
             Self::Requests => "requests",
+            Self::GuestScript => "guest-script",
             Self::Error => "error",
         }
     }
@@ -103,6 +107,7 @@ impl Described {
             | Self::StateForgotten
             | Self::StateMoved => STATE,
             Self::Lab | Self::Probe | Self::Requests => LAB,
+            Self::GuestScript => GUEST_SCRIPT,
             Self::Error => ERROR,
         }
     }
@@ -127,6 +132,7 @@ pub(crate) fn schema(of: Described) -> Value {
         Described::Lab => body::<lab::Lab>(),
         Described::Probe => body::<lab::Probe>(),
         Described::Requests => body::<lab::Requests>(),
+        Described::GuestScript => body::<files::GuestScript>(),
         Described::Error => body::<Failed>(),
     };
     let mut schema = body.to_value();

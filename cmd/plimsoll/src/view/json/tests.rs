@@ -1,4 +1,4 @@
-use super::{DIAGNOSTICS, DRIFT, EXPLANATIONS, FMT, GRAPH, LAB, MAP, PLAN, TRACE};
+use super::{DIAGNOSTICS, DRIFT, EXPLANATIONS, FMT, GRAPH, GUEST_SCRIPT, LAB, MAP, PLAN, TRACE};
 use super::{Described, Document, diagnostic, drift, events, failed, files, graph, lab, line, map};
 use super::{plan, pretty, schema, state, trace, versioned};
 use crate::exit::Exit;
@@ -262,9 +262,18 @@ fn examples(of: Described) -> Vec<Value> {
                 "at": "2026-11-22T12:00:00Z", "method": "GET", "path": "/subscriptions/s", "query": "",
                 "status": 200, "request_bytes": 0, "response_bytes": 10, "milliseconds": 0.5, "class": "network",
             });
-            let document = value(versioned(LAB, "requests", lab::requests(&[entry.clone()])));
+            let document = value(versioned(
+                LAB,
+                "requests",
+                lab::requests(std::slice::from_ref(&entry)),
+            ));
             assert_eq!(document["requests"], json!([entry]));
             vec![document]
+        }
+        Described::GuestScript => {
+            let unknown = ["the address of public_ip.green".to_owned()].into();
+            let script = files::guest_script(&sample::guest("vm1"), &unknown, "#!/bin/sh\n");
+            vec![value(versioned(GUEST_SCRIPT, "guest-script", script))]
         }
         Described::Error => {
             let cause = std::io::Error::other("no such file");

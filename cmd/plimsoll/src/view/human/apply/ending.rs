@@ -24,11 +24,21 @@ pub(super) fn page(ending: &Ending<'_>, steps: &Steps) -> Page {
 
     if !ending.stale.is_empty() {
         stale(ending, &mut page);
-    } else if ending.failed == 0
-        && ending.skipped == 0
-        && !ending.interrupted
-        && ending.state_lost.is_none()
-    {
+    } else if ending.is_halted() {
+        page.line(
+            Ink::Added
+                .line("Expanded")
+                .put(format!(
+                    ": {} of {} done in {}. Guests have what the new rules need; no rule has changed.",
+                    ending.done,
+                    words::count(ending.total, "step"),
+                    words::time(ending.took)
+                ))
+                .hang(2),
+        );
+        next(ending.next, &mut page);
+        return page;
+    } else if ending.is_complete() {
         page.line(Ink::Added.line("Applied").put(format!(
             ": {} in {}.",
             words::count(ending.done, "step"),

@@ -65,3 +65,35 @@ fn a_stale_plan_says_what_moved() {
     )];
     assert_golden("apply-stale.txt", &last_words(0, &stale, &Steps::new()));
 }
+
+/// `apply --until expand` has done what was asked for, and no rule has changed.
+#[test]
+fn a_run_that_was_to_stop_on_the_way_says_so_and_how_to_go_on() {
+    let next = [(
+        "Change the rules too".to_owned(),
+        "plimsoll apply".to_owned(),
+    )];
+    let ending = Ending {
+        done: 2,
+        failed: 0,
+        skipped: 0,
+        total: 3,
+        state_lost: None,
+        stale: &[],
+        interrupted: false,
+        took: Duration::from_millis(1500),
+        exit: Exit::Done,
+        again: "plimsoll apply --until expand",
+        replan: "plimsoll plan",
+        next: &next,
+    };
+    assert_eq!(
+        ending::page(&ending, &Steps::new()).text(Look::plain(120)),
+        "\nExpanded: 2 of 3 steps done in 1.5 s. Guests have what the new rules need; no rule has changed.\n\n\
+         Change the rules too:  plimsoll apply\n"
+    );
+    assert_eq!(
+        crate::view::verdict::ending(&ending),
+        "Expanded: 2 of 3 steps done in 1.5 s; no rule has changed"
+    );
+}
