@@ -85,6 +85,19 @@ async fn lab() -> Lab {
 }
 
 impl Lab {
+    /// A scale set with one instance.
+    fn instance(&self) -> ArmId {
+        let set = self.machine.parent().unwrap();
+        let set = set.as_str().trim_end_matches('/');
+        let set = ArmId::new(format!("{set}/virtualMachineScaleSets/web"));
+        let instance = set.child("virtualMachines", "0");
+        for id in [&set, &instance] {
+            let document = json!({"id": id.as_str(), "location": "westeurope", "properties": {}});
+            self.store.load(&document).unwrap();
+        }
+        instance
+    }
+
     async fn run(&self, script: &str) -> Result<(String, String), RunCommandError> {
         let shown = Shown::default();
         run(
@@ -113,23 +126,51 @@ async fn a_script_prints_and_only_its_end_comes_back() {
 async fn a_managed_run_command_tells_its_exit_status_and_is_deleted() {
     let lab = lab().await;
     let shown = Shown::default();
-    let ran = run_managed(
+    for machine in [&lab.machine, &lab.instance()] {
+        let script = "echo x; exit 3";
+        let ran = run_managed(&lab.client, machine, "plimsoll", script, LIMIT, &shown);
+        let printed = ran.await.unwrap();
+        assert_eq!(
+            (printed.stdout.as_str(), printed.exit_code),
+            ("x\n", Some(3))
+        );
+        let id = machine.child("runCommands", "plimsoll");
+        assert_eq!(lab.store.document(id.as_str()), None);
+    }
+}
+
+/// The action takes an instance of a scale set as it takes a virtual machine.
+#[tokio::test]
+async fn a_script_runs_in_an_instance_of_a_scale_set() {
+    let lab = lab().await;
+    let shown = Shown::default();
+    let instance = lab.instance();
+    let ran = run(
         &lab.client,
-        &lab.machine,
-        "plimsoll",
-        "echo x; exit 3",
+        &instance,
+        Shell::Posix,
+        "echo in",
         LIMIT,
         &shown,
     );
-    let printed = ran.await.unwrap();
-    assert_eq!(
-        (printed.stdout.as_str(), printed.exit_code),
-        ("x\n", Some(3))
-    );
-    let left = lab
-        .store
-        .documents("Microsoft.Compute/virtualMachines/runCommands");
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(ran.await.unwrap().stdout, "in\n");
+}
+
+#[tokio::test]
+async fn a_managed_run_command_in_a_stopped_or_missing_machine_says_so() {
+    let lab = lab().await;
+    let shown = Shown::default();
+    let instance = lab.instance();
+    let missing = instance.parent().unwrap().child("virtualMachines", "9");
+    let mut stopped = lab.store.document(instance.as_str()).unwrap();
+    stopped["properties"]["x-lab-power"] = json!("deallocated");
+    lab.store.load(&stopped).unwrap();
+    let ran = run_managed(&lab.client, &instance, "plimsoll", "echo x", LIMIT, &shown);
+    let error = ran.await.unwrap_err();
+    assert!(matches!(error, RunCommandError::NotRunning(_)), "{error}");
+    let ran = run_managed(&lab.client, &missing, "plimsoll", "echo x", LIMIT, &shown);
+    let error = ran.await.unwrap_err();
+    assert!(matches!(error, RunCommandError::Gone(_)), "{error}");
 }
 
 #[tokio::test]

@@ -134,6 +134,8 @@ const PROVIDERS: [(&str, &[&str]); 3] = [
             "virtualMachines/runCommands",
             "virtualMachineScaleSets",
             "virtualMachineScaleSets/virtualMachines",
+            "virtualMachineScaleSets/virtualMachines/networkInterfaces",
+            "virtualMachineScaleSets/virtualMachines/runCommands",
             "locations",
             "locations/operations",
         ],

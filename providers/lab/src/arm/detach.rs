@@ -6,6 +6,7 @@ use super::document::{parts, text};
 use super::load_balancer;
 use super::network_interface;
 use super::resource_id::canonical;
+use super::scale_set;
 use super::virtual_machine;
 use super::world::World;
 
@@ -27,6 +28,12 @@ pub(super) fn forget(world: &mut World, id: &str) {
         for balancer in network_interface::balancers_of(&resource.document) {
             world.touch(&balancer);
         }
+    }
+    if [scale_set::TYPE, scale_set::INSTANCE]
+        .iter()
+        .any(|of| of.eq_ignore_ascii_case(kind))
+    {
+        scale_set::leave(world, &id);
     }
     if kind.eq_ignore_ascii_case(virtual_machine::TYPE) {
         virtual_machine::release_interfaces(world, &id);

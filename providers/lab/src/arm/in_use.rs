@@ -58,6 +58,8 @@ pub(super) fn deletable(world: &World, kind: Kind, document: &Value) -> Result<(
         | Kind::VirtualMachine
         | Kind::RunCommand
         | Kind::ScaleSet
-        | Kind::ScaleSetInstance => Ok(()),
+        | Kind::ScaleSetInstance
+        | Kind::InstanceInterface
+        | Kind::InstanceRunCommand => Ok(()),
     }
 }

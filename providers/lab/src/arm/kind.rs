@@ -19,10 +19,12 @@ pub(super) enum Kind {
     RunCommand,
     ScaleSet,
     ScaleSetInstance,
+    InstanceInterface,
+    InstanceRunCommand,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::LoadBalancer,
         Self::PublicIp,
         Self::PublicIpPrefix,
@@ -33,6 +35,8 @@ impl Kind {
         Self::RunCommand,
         Self::ScaleSet,
         Self::ScaleSetInstance,
+        Self::InstanceInterface,
+        Self::InstanceRunCommand,
     ];
 
     /// The kind that stores what the path names.
@@ -40,6 +44,17 @@ impl Kind {
     pub(super) fn of(path: &ResourcePath) -> Option<Self> {
         let first = path.segments.first()?;
         let whole = |pairs: usize| path.ancestor(pairs).resource_type();
+        if whole(1).eq_ignore_ascii_case(scale_set::TYPE) {
+            // The interfaces of all instances are listed below the set itself.
+            let within = path.segments.iter().step_by(2).skip(1);
+            for word in within {
+                match word.to_ascii_lowercase().as_str() {
+                    "networkinterfaces" => return Some(Self::InstanceInterface),
+                    "runcommands" => return Some(Self::InstanceRunCommand),
+                    _ => {}
+                }
+            }
+        }
         let nested = path
             .segments
             .get(2)
@@ -68,6 +83,8 @@ impl Kind {
             Self::RunCommand => run_command::TYPE,
             Self::ScaleSet => scale_set::TYPE,
             Self::ScaleSetInstance => scale_set::INSTANCE,
+            Self::InstanceInterface => scale_set::INTERFACE,
+            Self::InstanceRunCommand => scale_set::RUN_COMMAND,
         }
     }
 
@@ -82,9 +99,10 @@ impl Kind {
             Self::VirtualNetwork => "VirtualNetwork",
             Self::NetworkSecurityGroup => "NetworkSecurityGroup",
             Self::VirtualMachine => "VirtualMachine",
-            Self::RunCommand => "RunCommand",
+            Self::RunCommand | Self::InstanceRunCommand => "RunCommand",
             Self::ScaleSet => "VirtualMachineScaleSet",
             Self::ScaleSetInstance => "VirtualMachineScaleSetVM",
+            Self::InstanceInterface => "VirtualMachineScaleSetNic",
         }
     }
 
@@ -94,11 +112,26 @@ impl Kind {
         matches!(self, Self::VirtualMachine | Self::ScaleSetInstance)
     }
 
+    #[must_use]
+    pub(super) fn is_run_command(self) -> bool {
+        matches!(self, Self::RunCommand | Self::InstanceRunCommand)
+    }
+
+    /// The type under which documents of this kind are kept: an instance's interface is one like any other.
+    #[must_use]
+    pub(super) fn kept_as(self) -> &'static str {
+        match self {
+            Self::InstanceInterface => network_interface::TYPE,
+            other => other.resource_type(),
+        }
+    }
+
     /// How many type/name pairs its ids have.
     #[must_use]
     pub(super) fn depth(self) -> usize {
         match self {
             Self::RunCommand | Self::ScaleSetInstance => 2,
+            Self::InstanceInterface | Self::InstanceRunCommand => 3,
             _ => 1,
         }
     }
@@ -107,7 +140,12 @@ impl Kind {
     pub(super) fn is_network(self) -> bool {
         !matches!(
             self,
-            Self::VirtualMachine | Self::RunCommand | Self::ScaleSet | Self::ScaleSetInstance
+            Self::VirtualMachine
+                | Self::RunCommand
+                | Self::ScaleSet
+                | Self::ScaleSetInstance
+                | Self::InstanceInterface
+                | Self::InstanceRunCommand
         )
     }
 

@@ -11,7 +11,7 @@
 //!   `MissingSubscriptionRegistration`): the lab has neither; the faults `403;code=…` and `409;code=…` answer so;
 //! - `ExpiredAuthenticationToken`: the lab's token does not expire;
 //! - quotas of a subscription (`PublicIPCountLimitReached`, `StaticPublicIPCountLimitReached`): nobody buys more here;
-//! - availability sets, scale-set NICs and NAT pools (`MaxAvailabilitySetsInLoadBalancerReached`,
+//! - availability sets, models of scale sets and NAT pools (`MaxAvailabilitySetsInLoadBalancerReached`,
 //!   `NetworkInterfaceAndLoadBalancerAreInDifferentAvailabilitySets`, `LoadBalancerInUseByVirtualMachineScaleSet`,
 //!   `LoadBalancerInboundRuleCountLimitExceededByVMScaleSet`, `CannotUseInactiveHealthProbe`,
 //!   `RulesOfSameLoadBalancerTypeUseSameBackendPortProtocolAndVmssIPConfig`): none of these are modelled;
@@ -35,6 +35,7 @@ mod resource_id;
 mod detach;
 mod fault;
 mod fault_routes;
+mod fault_text;
 mod operation;
 mod world;
 
@@ -77,8 +78,8 @@ mod sign_in;
 
 pub use answer::answer;
 pub use catalog::Identity;
-pub use fault::FaultError;
 pub use fault_routes::fault_routes;
+pub use fault_text::FaultError;
 pub use kept::StoreError;
 pub use message::{ArmAnswer, ArmRequest, Delivery, Method};
 pub use request_log::{LogEntry, RequestClass};

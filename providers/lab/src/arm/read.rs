@@ -27,8 +27,9 @@ pub(super) fn resource(
     }
     let pairs = path.segments.len() / 2;
     if pairs < kind.depth() {
-        if kind.depth() == 2 && world.document(&path.ancestor(1).to_string()).is_none() {
-            return Err(missing(&path.ancestor(1)));
+        let parent = path.ancestor(pairs);
+        if pairs > 0 && world.document(&parent.to_string()).is_none() {
+            return Err(missing(&parent));
         }
         return Ok(list(world, context, kind, path));
     }
@@ -70,7 +71,7 @@ fn present(
         .parameter("$expand")
         .is_some_and(|what| what.eq_ignore_ascii_case("instanceView"));
     match kind {
-        Kind::RunCommand => shown = run_command::show(shown, context.request),
+        kind if kind.is_run_command() => shown = run_command::show(shown, context.request),
         kind if kind.is_machine() => {
             virtual_machine::hide_power(&mut shown);
             if expanded {
@@ -115,23 +116,25 @@ fn list(world: &World, context: &Context<'_>, kind: Kind, path: &ResourcePath) -
         (None, true) => format!("/subscriptions/{}/", path.subscription.to_ascii_lowercase()),
     };
     let mut ids: Vec<(u64, String)> = world
-        .of_type(kind.resource_type())
+        .of_type(kind.kept_as())
         .into_iter()
         .map(|(id, resource)| (resource.born, id.to_owned()))
         .collect();
     // What stale readers still see of what is gone.
     for (id, stale) in &world.stale {
         if let Some(before) = &stale.before
-            && text(&before.document, "type").eq_ignore_ascii_case(kind.resource_type())
+            && text(&before.document, "type").eq_ignore_ascii_case(kind.kept_as())
             && !world.resources.contains_key(id)
         {
             ids.push((before.born, id.clone()));
         }
     }
     ids.sort();
+    // Interfaces of scale sets' instances are not among those of Microsoft.Network.
+    let provider = format!("/providers/{}/", path.namespace.to_ascii_lowercase());
     let value: Vec<Value> = ids
         .iter()
-        .filter(|(_, id)| id.starts_with(&prefix))
+        .filter(|(_, id)| id.starts_with(&prefix) && id.contains(&provider))
         .filter_map(|(_, id)| world.visible(id, context.now))
         .map(|resource| present(world, context, kind, resource))
         .collect();

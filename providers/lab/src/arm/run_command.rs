@@ -13,7 +13,8 @@ use super::fault::Ending;
 use super::message::ArmRequest;
 use super::operation::{Effect, Ended, Operation};
 use super::refusal::Refusal;
-use super::resource_id::{canonical, owner};
+use super::resource_id::{ResourcePath, canonical};
+use super::scale_set;
 use super::virtual_machine;
 use super::world::{Provisioning, World};
 
@@ -169,7 +170,8 @@ pub(super) fn begin_managed(
     patch: bool,
     now: Timestamp,
 ) -> Result<(String, Option<ScriptRequest>), Refusal> {
-    let machine = owner(id).unwrap_or_default();
+    let path = ResourcePath::parse(id).ok_or_else(|| parent_not_found(id))?;
+    let machine = path.ancestor(path.segments.len() / 2 - 1).to_string();
     let Some(document) = world.document(&machine) else {
         let name = super::resource_id::last_name(&machine);
         return Err(parent_not_found(name));
@@ -202,7 +204,7 @@ pub(super) fn begin_managed(
     properties.insert("provisioningState".to_owned(), json!("Succeeded"));
     properties.entry("asyncExecution").or_insert(json!(false));
     let shaped = json!({"name": super::resource_id::last_name(id)});
-    let mut stored = part(&shaped, id, TYPE, properties);
+    let mut stored = part(&shaped, id, &path.resource_type(), properties);
     if let Some(members) = stored.as_object_mut() {
         members.shift_remove("etag");
     }
@@ -263,6 +265,12 @@ pub(super) fn begin_managed(
     Ok((operation, Some(request)))
 }
 
+fn is_managed(resource_type: &str) -> bool {
+    [TYPE, scale_set::RUN_COMMAND]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(resource_type))
+}
+
 /// The parent of a nested resource is absent (recorded).
 pub(super) fn parent_not_found(name: &str) -> Refusal {
     Refusal::gateway(
@@ -290,7 +298,7 @@ pub(super) fn finish(
     let (target, started) = (operation.target.clone(), operation.started);
     let managed = world
         .document(&target)
-        .is_some_and(|document| text(document, "type").eq_ignore_ascii_case(TYPE));
+        .is_some_and(|document| is_managed(text(document, "type")));
     let mut ended = Ended {
         at: now,
         status: "Succeeded".to_owned(),

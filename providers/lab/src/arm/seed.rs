@@ -11,7 +11,8 @@ use super::resource_id::{ResourcePath, canonical, last_name, resource_group_id};
 use super::virtual_network::ensure_subnet;
 use super::world::{Provisioning, World};
 use super::{
-    load_balancer, network_interface, public_ip, public_ip_prefix, resource_group, virtual_machine,
+    load_balancer, network_interface, public_ip, public_ip_prefix, resource_group, scale_set,
+    virtual_machine,
 };
 
 /// The virtual network and subnet in which made-up interfaces live.
@@ -28,6 +29,15 @@ pub(super) fn ensure_network_interface(
     address: IpAddr,
     location: &str,
 ) -> Result<(), String> {
+    if scale_set::is_interface(id) {
+        // They come with their instance, with addresses of their own.
+        return match world.document(id) {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "`{id}` does not exist: PUT its instance, with this interface in its networkProfileConfiguration"
+            )),
+        };
+    }
     let path = ResourcePath::parse(id)
         .filter(|path| path.is_type(network_interface::TYPE) && path.names_resource());
     let Some((path, group)) = path.and_then(|path| Some((path.clone(), path.resource_group?)))
@@ -74,6 +84,35 @@ pub(super) fn ensure_network_interface(
     }
     body["properties"]["ipConfigurations"] = Value::Array(configurations);
     put(world, Kind::NetworkInterface, id, &body, previous.as_ref())
+}
+
+/// The prefix exists.
+///
+/// # Errors
+/// A sentence, when the id is none of a prefix.
+pub(super) fn ensure_public_ip_prefix(
+    world: &mut World,
+    id: &str,
+    location: &str,
+) -> Result<(), String> {
+    if world.document(id).is_some() {
+        return Ok(());
+    }
+    let path = ResourcePath::parse(id)
+        .filter(|path| path.is_type(public_ip_prefix::TYPE) && path.names_resource());
+    let Some((path, group)) = path.and_then(|path| Some((path.clone(), path.resource_group?)))
+    else {
+        return Err(format!("`{id}` is not the id of a public IP prefix"));
+    };
+    resource_group::ensure(world, &path.subscription, &group, location);
+    let body = json!({"location": location, "sku": {"name": "Standard"}, "properties": {"prefixLength": 28}});
+    put(world, Kind::PublicIpPrefix, id, &body, None)?;
+    public_ip_prefix::allocate(world, id);
+    Ok(())
+}
+
+fn is_type(id: &str, resource_type: &str) -> bool {
+    ResourcePath::parse(id).is_some_and(|path| path.is_type(resource_type))
 }
 
 /// Completes and stores a document as finished; nothing happens when it is stored already.
@@ -179,6 +218,9 @@ pub(super) fn ensure_virtual_machine(
     interfaces: &[String],
     location: &str,
 ) -> Result<(), String> {
+    if world.document(id).is_some() && is_type(id, scale_set::INSTANCE) {
+        return Ok(());
+    }
     let path = ResourcePath::parse(id)
         .filter(|path| path.is_type(virtual_machine::TYPE) && path.names_resource());
     let Some((path, group)) = path.and_then(|path| Some((path.clone(), path.resource_group?)))
@@ -239,7 +281,11 @@ fn load_one(world: &mut World, given: &Value) -> Result<String, String> {
         world.put(&id, document);
         return Ok(id);
     }
-    let path = ResourcePath::parse(&id).filter(|path| path.segments.len() == 2);
+    // An instance of a scale set stands on its own, too: nothing else makes it.
+    let whole = |path: &ResourcePath| {
+        path.segments.len() == 2 || (path.is_type(scale_set::INSTANCE) && path.names_resource())
+    };
+    let path = ResourcePath::parse(&id).filter(whole);
     let Some((path, group)) = path.and_then(|path| Some((path.clone(), path.resource_group?)))
     else {
         return Err(format!(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::catalog::Identity;
-use super::fault::FaultError;
+use super::fault_text::FaultError;
 use super::kept::{self, FILE, Kept, StoreError};
 use super::message::{ArmAnswer, ArmRequest};
 use super::refusal::Refusal;
@@ -343,6 +343,16 @@ impl Store {
         self.change(|world, _| {
             seed::ensure_virtual_machine(world, id, os, network_interfaces, location)
                 .map_err(StoreError::Document)
+        })
+    }
+
+    /// The prefix exists: a /28 where it did not.
+    ///
+    /// # Errors
+    /// When the id is none of a prefix, or the file cannot be written.
+    pub fn ensure_public_ip_prefix(&self, id: &str, location: &str) -> Result<(), StoreError> {
+        self.change(|world, _| {
+            seed::ensure_public_ip_prefix(world, id, location).map_err(StoreError::Document)
         })
     }
 

@@ -16,7 +16,7 @@ use super::world::{Provisioning, Resource, World};
 use super::write_part;
 use super::{
     detach, load_balancer, network_interface, network_security_group, public_ip, public_ip_prefix,
-    resource_group as groups, virtual_machine, virtual_network,
+    resource_group as groups, scale_set, virtual_machine, virtual_network,
 };
 
 /// The prefixes of subnets that are made up on demand.
@@ -37,7 +37,8 @@ pub(super) fn resource(
     let Some(group) = path.resource_group.clone() else {
         return Err(wrong_method(path));
     };
-    if !path.names_resource() || path.segments.len() < kind.depth() * 2 {
+    let read_only = kind == Kind::InstanceInterface;
+    if read_only || !path.names_resource() || path.segments.len() < kind.depth() * 2 {
         return Err(wrong_method(path));
     }
     if world.settings.auto_create && method == Method::Put {
@@ -49,7 +50,7 @@ pub(super) fn resource(
     let id = proper_id(world, kind, path, &group);
     let nested = path.segments.len() > kind.depth() * 2;
     match (method, nested) {
-        (Method::Put | Method::Patch, false) if kind == Kind::RunCommand => {
+        (Method::Put | Method::Patch, false) if kind.is_run_command() => {
             write_part::managed_command(world, context, path, &id)
         }
         (Method::Put, false) => put(world, context, kind, path, &id),
@@ -71,8 +72,8 @@ fn proper_id(world: &World, kind: Kind, path: &ResourcePath, group: &str) -> Str
         resource_group_id(&path.subscription, group),
         kind.resource_type()
     );
-    if kind.depth() == 2 {
-        let parent = path.ancestor(1).to_string();
+    if kind.depth() > 1 {
+        let parent = path.ancestor(kind.depth() - 1).to_string();
         let parent = world
             .document(&parent)
             .map_or(parent.clone(), |parent| text(parent, "id").to_owned());
@@ -122,9 +123,17 @@ pub(super) fn prepare(
         Kind::NetworkInterface => network_interface::prepare(world, id, body, previous, guid),
         Kind::VirtualNetwork => virtual_network::prepare(world, id, body, previous, guid),
         Kind::NetworkSecurityGroup => network_security_group::prepare(id, body, previous, guid),
-        Kind::VirtualMachine | Kind::RunCommand | Kind::ScaleSet | Kind::ScaleSetInstance => {
-            let document =
+        Kind::VirtualMachine
+        | Kind::RunCommand
+        | Kind::ScaleSet
+        | Kind::ScaleSetInstance
+        | Kind::InstanceInterface
+        | Kind::InstanceRunCommand => {
+            let mut document =
                 virtual_machine::complete(kind.resource_type(), id, body, previous, guid);
+            if kind == Kind::ScaleSetInstance {
+                scale_set::name_instance(&mut document);
+            }
             Ok((document, true))
         }
     }
@@ -149,6 +158,9 @@ fn put(
     let mut body = body;
     if let (Some(previous), true) = (previous, text(&body, "location").is_empty()) {
         body["location"] = previous.get("location").cloned().unwrap_or_default();
+    }
+    if kind == Kind::ScaleSetInstance {
+        scale_set::make_interfaces(world, id, &mut body)?;
     }
     let guid = world.guid();
     let (document, takes_time) = prepare(world, kind, id, &body, previous, &guid)?;
@@ -296,7 +308,7 @@ pub(super) fn compute_links(
 }
 
 /// Subnets that the body refers to come into being, in the lab's auto-create mode.
-fn make_up_subnets(world: &mut World, body: &Value) {
+pub(super) fn make_up_subnets(world: &mut World, body: &Value) {
     let location = text(body, "location").to_owned();
     for array in ["ipConfigurations", "frontendIPConfigurations"] {
         for part in parts(body, array) {

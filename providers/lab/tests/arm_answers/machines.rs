@@ -3,7 +3,7 @@
 use plimsoll_lab::arm::{Method, ScriptOutcome, Shell};
 use serde_json::{Value, json};
 
-use crate::lab::{GROUP, Lab};
+use crate::lab::{GROUP, Lab, balancer, network, part};
 
 /// A machine, and an instance of a scale set.
 fn machines(lab: &Lab) -> [String; 2] {
@@ -102,4 +102,59 @@ fn a_scale_set_lists_its_instances() {
         Some(1),
         "{machines}"
     );
+}
+
+/// They are in pools as any interface is, are read below their instance, and nobody can write them.
+#[test]
+fn an_instance_brings_its_interfaces() {
+    let lab = Lab::with_balancer();
+    let [_, other] = machines(&lab);
+    let instance = other.replace("/0", "/7");
+    let subnet = format!("{}/subnets/default", network("virtualNetworks", "vnet"));
+    let configuration = json!({"name": "main", "properties": {"primary": true, "ipConfigurations": [{"name": "ip", "properties": {
+        "subnet": {"id": subnet}, "loadBalancerBackendAddressPools": [part("backendAddressPools", "vms")]}}]}});
+    let made = lab.settle(
+        &instance,
+        &json!({"location": "westeurope", "properties": {"networkProfileConfiguration": {"networkInterfaceConfigurations": [configuration]}}}),
+    );
+    assert_eq!(
+        (&made["name"], &made["instanceId"]),
+        (&json!("web_7"), &json!("7"))
+    );
+    let interface = format!("{instance}/networkInterfaces/main");
+    assert_eq!(
+        made["properties"]["networkProfile"]["networkInterfaces"],
+        json!([{"id": interface}])
+    );
+    let old = |path: &str| lab.get(&format!("{path}?api-version=2018-10-01"));
+    let shown = old(&interface);
+    assert_eq!(shown["properties"]["virtualMachine"]["id"], json!(instance));
+    let pool = || lab.get(&format!("{}/backendAddressPools/vms", balancer()));
+    assert_eq!(
+        pool()["properties"]["backendIPConfigurations"],
+        json!([{"id": format!("{interface}/ipConfigurations/ip")}])
+    );
+    let (set, _) = instance.split_once("/virtualMachines/").unwrap();
+    for (list, count) in [
+        (format!("{instance}/networkInterfaces"), 1),
+        (format!("{set}/networkInterfaces"), 1),
+        (format!("{other}/networkInterfaces"), 0),
+        (
+            format!("{GROUP}/providers/Microsoft.Network/networkInterfaces"),
+            0,
+        ),
+    ] {
+        let listed = old(&list);
+        assert_eq!(
+            listed["value"].as_array().map(Vec::len),
+            Some(count),
+            "{list}: {listed}"
+        );
+    }
+    assert_eq!(lab.put(&interface, &shown).status, 405);
+    assert_eq!(lab.send(Method::Delete, &interface, None).status, 405);
+    assert_eq!(lab.send(Method::Delete, &instance, None).status, 202);
+    lab.wait(1000);
+    assert_eq!(pool()["properties"].get("backendIPConfigurations"), None);
+    assert_eq!(lab.send(Method::Get, &interface, None).status, 404);
 }
