@@ -18,6 +18,7 @@ pub fn reference() -> String {
     }
     out.push_str(BESIDE);
     out.push_str(GUESTS);
+    out.push_str(DATA);
     out.push_str(SETTINGS);
     out.push_str(LANGUAGE);
     codes(&mut out);
@@ -86,11 +87,36 @@ const LANGUAGE: &str = "
 | any name | `locals` | anything | – | a value with a name |
 | `for_each`, `iterator`, `labels` | `dynamic \"BLOCK\"` | a map, set or list; a name; list of texts | required, the block's type, `[]` | one block for each element, written in `content` |
 | `prevent_destroy`, `ignore_changes` | `lifecycle` | `true` or `false`, list of attributes or `all` | `false`, `[]` | what a plan may not do |
-| `resource_group`, `name` | `data \"load_balancer\"`, `data \"public_ip\"` | text | required, the label | what someone else manages |
+| `resource_group`, `name` | `data \"load_balancer\"`, `data \"public_ip\"`, `data \"public_ip_prefix\"` | text | required, the label | what someone else manages |
 | `guest_modes`, `guest_ports` | `data \"load_balancer\"` | map of frontends to modes, of rules to ports | `{}` | what its owner's rules do not say |
 | `from`, `to` | `moved` | addresses | required | the old name and the new one |
 | `from` | `removed` | an address | required | what is no longer declared; `destroy` in its `lifecycle` says what becomes of it |
 | `to`, `id` | `import` | an address, an id | required | what the block must be in Azure |
+";
+
+const DATA: &str = "
+### `data`: what someone else manages
+
+It is read and never written.
+
+| reference | is |
+| --- | --- |
+| `data.load_balancer.NAME.backend_pool.POOL` | a pool to name in a guest's `backend_pools`; so with `frontend`, `probe` and the others |
+| `data.load_balancer.NAME.backend_pool.POOL.members` | a map of who is in the pool, for the `for_each` of a `guest`: known once the pool was read |
+| `data.public_ip.NAME` | a public IP address for a frontend |
+| `data.public_ip_prefix.NAME` | a prefix for a frontend that outbound rules use |
+
+A key of `members` is the name of the virtual machine, of the instance (`SCALESET_INSTANCE`), or of the address (in a pool of
+addresses); with the resource group before it where two have the same name. Each value has:
+
+| attribute | says |
+| --- | --- |
+| `name` | the key, without a resource group |
+| `virtual_machine` | id of the virtual machine or instance; null of an address, and of an interface that no machine holds |
+| `instance_id` | an instance's number in its scale set, else null |
+| `network_interface`, `ip_configuration` | its place in the pool; null of an address |
+| `private_ip_address` | the VM's own address |
+| `network_interfaces` | all its places in the pool, each with `id`, `ip_configuration` and `private_ip_address` |
 ";
 
 const SETTINGS: &str = "
@@ -188,6 +214,7 @@ fn one(target: Target) -> String {
     match target {
         Target::Item(kind) => format!("`{}.NAME`, or a name in Azure", kind.word()),
         Target::PublicIp => "`public_ip.NAME`, or an id".to_owned(),
+        Target::PublicIpPrefix => "`data.public_ip_prefix.NAME`, or an id".to_owned(),
         Target::Foreign => "an id".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::config::Desired;
 use crate::model::guest::GuestFacts;
+use crate::model::member::PoolMembers;
 use crate::model::observed::{Observation, Observed};
 use crate::model::{ArmId, Attr, Attributes, Digest, digest_of};
 use crate::plan::{Plan, Wanted};
@@ -32,6 +33,9 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     pub observed: Observed,
+    /// Who is in the pools that the configuration makes guests of; a snapshot of an older version has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<ArmId, PoolMembers>,
 }
 
 /// Which snapshot a plan stands on.
@@ -98,6 +102,7 @@ impl Snapshot {
             masked: masks.words(),
             state,
             observed,
+            members: BTreeMap::new(),
         }
     }
 
@@ -148,6 +153,11 @@ impl Snapshot {
             &missing,
         );
         complete(&mut observed.public_ips, &wanted.public_ips, &missing);
+        complete(
+            &mut observed.public_ip_prefixes,
+            &wanted.public_ip_prefixes,
+            &missing,
+        );
         complete(
             &mut observed.network_interfaces,
             &wanted.network_interfaces,
@@ -258,6 +268,7 @@ impl Masks {
         let Observed {
             load_balancers,
             public_ips,
+            public_ip_prefixes,
             network_interfaces,
             subnets: _,
             security_groups: _,
@@ -277,6 +288,9 @@ impl Masks {
         for public_ip in present(public_ips) {
             self.attributes(&mut public_ip.attributes);
             self.document(&mut public_ip.rest);
+        }
+        for prefix in present(public_ip_prefixes) {
+            self.document(&mut prefix.rest);
         }
         for interface in present(network_interfaces) {
             self.document(&mut interface.rest);

@@ -1,8 +1,9 @@
 //! The blocks of the language beside resources: variables, dynamic, lifecycle, moved, removed, import, check, data.
 
-use plimsoll_core::config::{Configuration, Ignore, Inputs, SourceSet, load};
+use plimsoll_core::config::{Configuration, Ignore, Inputs, SourceSet, Undiscovered, load};
 use plimsoll_core::lang::NoFiles;
-use plimsoll_core::model::{Attr, Diagnostic, ItemKind};
+use plimsoll_core::model::member::{MemberInterface, PoolMember};
+use plimsoll_core::model::{ArmId, Attr, Diagnostic, ItemKind};
 
 const PROVIDER: &str = "provider \"azure\" {\n  subscription_id = \"s\"\n}\n";
 
@@ -406,4 +407,92 @@ load_balancer "web" {{
             .ends_with("/frontendIPConfigurations/b")
     );
     assert!(!bad(&text.replace("frontend.f[each.key]", "frontend.f[each.value]")).is_empty());
+}
+
+/// Guests for whoever is in a pool: what waits is no error, what is wrong beside it still is, and once the members are
+/// known each is a guest.
+#[test]
+fn guests_are_made_for_the_members_of_a_pool() {
+    let text = r#"
+data "load_balancer" "tf" {
+  name           = "lb"
+  resource_group = "g"
+}
+locals {
+  linux = { for name, vm in data.load_balancer.tf.backend_pool.vms.members : name => vm if vm.network_interface != null }
+}
+guest "vm" {
+  for_each = local.linux
+  os       = "linux"
+  dynamic "network_interface" {
+    for_each = each.value.network_interfaces
+    labels   = ["nic${network_interface.key}"]
+    content {
+      id               = network_interface.value.id
+      ip_configuration = network_interface.value.ip_configuration
+      backend_pools    = [data.load_balancer.tf.backend_pool.vms]
+    }
+  }
+  connection "ssh" { host = each.value.private_ip_address }
+}
+output "how_many" { value = length(local.linux) }
+"#;
+    let waiting = good(text);
+    let pool = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/loadBalancers/lb/backendAddressPools/vms";
+    let pool = ArmId::new(pool);
+    assert_eq!(waiting.undiscovered.pools, [pool.clone()].into());
+    assert_eq!(waiting.undiscovered.blocks, ["guest.vm".to_owned()].into());
+    assert!(waiting.desired.guests.is_empty());
+    assert_eq!(
+        waiting.outputs["how_many"],
+        serde_json::json!("(known after apply)")
+    );
+    let misspelt = bad(&text.replace("resource_group = \"g\"", "resource_grup = \"g\""));
+    assert!(
+        misspelt.contains(&pair("PL0105", "resource_grup")),
+        "{misspelt:?}"
+    );
+
+    let interface = |name: &str, address: [u8; 4]| MemberInterface {
+        id: ArmId::new(format!(
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/{name}"
+        )),
+        ip_configuration: "ipconfig1".to_owned(),
+        private_address: Some(address.into()),
+    };
+    let member = |name: &str, interfaces: Vec<MemberInterface>| PoolMember {
+        name: name.to_owned(),
+        machine: None,
+        private_address: interfaces.first().and_then(|i| i.private_address),
+        interfaces,
+    };
+    let all = [
+        member(
+            "a",
+            vec![
+                interface("n1", [10, 0, 0, 4]),
+                interface("n2", [10, 0, 0, 5]),
+            ],
+        ),
+        member("address", Vec::new()),
+    ];
+    let all = all.map(|member| (member.name.clone(), member));
+    let inputs = Inputs {
+        members: [(pool, all.into())].into(),
+        ..Inputs::default()
+    };
+    let (configuration, problems) = read(text, &inputs);
+    let found = configuration.unwrap_or_else(|| panic!("{problems:#?}"));
+    assert_eq!(found.undiscovered, Undiscovered::default());
+    let guests: Vec<(String, usize)> = found
+        .desired
+        .guests
+        .iter()
+        .map(|(addr, guest)| (addr.to_string(), guest.interfaces.len()))
+        .collect();
+    assert_eq!(guests, [("guest.vm[\"a\"]".to_owned(), 2)]);
+    assert_eq!(found.outputs["how_many"], serde_json::json!(1));
+    // What waits for something else than a pool is still an error, also while a pool is waited for.
+    let circle = text.replace("for_each = local.linux", "for_each = local.none");
+    assert_eq!(bad(&circle)[0].0, "PL0104");
 }

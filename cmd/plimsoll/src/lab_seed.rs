@@ -40,6 +40,7 @@ pub(crate) fn seed(configuration: &Configuration) -> Result<Seed, LabError> {
                 })
             })
             .collect(),
+        public_ip_prefixes: prefixes(desired),
         private_addresses: private_addresses(desired),
         guests,
     })
@@ -107,6 +108,9 @@ fn seed_guest(
 }
 
 fn machine_beside(interface: &ArmId, name: &str) -> Option<String> {
+    if interface.is_of_scale_set() {
+        return interface.parent().map(|instance| instance.to_string());
+    }
     let (scope, _) = interface.as_str().split_once("/providers/")?;
     Some(format!(
         "{scope}/providers/Microsoft.Compute/virtualMachines/{name}"
@@ -125,6 +129,16 @@ pub(crate) fn guest_name(addr: &Addr) -> String {
         None => tame(&addr.label),
         Some(key) => format!("{}.{}", tame(&addr.label), tame(key)),
     }
+}
+
+fn prefixes(desired: &Desired) -> Vec<String> {
+    let items = desired.load_balancers.values().flat_map(|lb| &lb.items);
+    let named = items.filter_map(|item| item.attributes.get("public_ip_prefix")?.as_text());
+    let named: BTreeSet<ArmId> = named
+        .map(ArmId::new)
+        .chain(desired.data_public_ip_prefixes.values().cloned())
+        .collect();
+    named.iter().map(ArmId::to_string).collect()
 }
 
 fn private_addresses(desired: &Desired) -> Vec<std::net::IpAddr> {

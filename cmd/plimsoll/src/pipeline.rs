@@ -7,11 +7,11 @@ use crate::interrupt::Interrupt;
 use crate::view::{self, Ending, GuestScript, Places, Story, Told};
 use crate::world::{self, World};
 use crate::{clock, files, inputs, scripts, sources, state, who};
-use plimsoll_core::apply::{self, Event, Outcome};
-use plimsoll_core::config::{self, Configuration};
-use plimsoll_core::model::Diagnostic;
+use plimsoll_core::apply::{self, Event, Outcome, Undiscovered};
+use plimsoll_core::config::{self, Configuration, Inputs};
+use plimsoll_core::model::member::PoolMembers;
 use plimsoll_core::model::observed::Observed;
-
+use plimsoll_core::model::{ArmId, Diagnostic};
 use plimsoll_core::plan::{self, Mode, Phase, Plan, Question, Refinements, StepId};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::state::{State, StateEdit};
@@ -26,10 +26,52 @@ pub(crate) struct Loaded {
     pub(crate) configuration: Configuration,
     pub(crate) told: Told,
     pub(crate) files: usize,
+    /// What was read of pools to evaluate it.
+    pub(crate) members: BTreeMap<ArmId, PoolMembers>,
 }
 
+/// The configuration alone. Blocks that wait for members of pools are left out.
 pub(crate) fn load(context: &Context) -> Result<Loaded, Failure> {
-    let inputs = inputs::gather(context)?;
+    load_with(context, inputs::gather(context)?)
+}
+
+/// The configuration with all its blocks: who is in the pools that it makes guests of is read first.
+pub(crate) async fn load_and_discover(context: &Context) -> Result<Loaded, Failure> {
+    let mut inputs = inputs::gather(context)?;
+    loop {
+        let loaded = load_with(context, inputs.clone())?;
+        let pools = &loaded.configuration.undiscovered.pools;
+        if pools.is_empty() {
+            return Ok(loaded);
+        }
+        // Members may lead to further pools; each is asked for once.
+        let world = world::build(context, &loaded.configuration).await?;
+        let found = apply::discover(pools, &world.read_azure).await;
+        inputs.members.extend(found.map_err(|error| {
+            let exit = match error {
+                Undiscovered::Unreadable { .. } => Exit::Unread,
+                Undiscovered::NoLoadBalancer { .. } | Undiscovered::NoPool { .. } => Exit::Error,
+            };
+            Failure::of(&error).exiting(exit)
+        })?);
+    }
+}
+
+/// The configuration with the members of pools that a snapshot recorded.
+pub(crate) fn load_recorded(context: &Context, facts: &Snapshot) -> Result<Loaded, Failure> {
+    let mut inputs = inputs::gather(context)?;
+    inputs.members.clone_from(&facts.members);
+    let loaded = load_with(context, inputs)?;
+    match loaded.configuration.undiscovered.pools.first() {
+        None => Ok(loaded),
+        Some(pool) => Err(
+            Failure::new(format!("the snapshot does not say who is in pool {pool}"))
+                .next("Take one with this configuration."),
+        ),
+    }
+}
+
+fn load_with(context: &Context, inputs: Inputs) -> Result<Loaded, Failure> {
     let (set, mut told) = sources::gather(context.directory());
     if set.files.is_empty() {
         return Err(Failure::refused(told));
@@ -44,6 +86,7 @@ pub(crate) fn load(context: &Context) -> Result<Loaded, Failure> {
             configuration,
             told,
             files: set.files.len(),
+            members: inputs.members,
         }),
         Some(_) | None => Err(Failure::refused(told)),
     }

@@ -66,9 +66,12 @@ fn example(attribute: &Attribute) -> String {
         Shape::Texts => "[\"…\"]".to_owned(),
         Shape::Id(Target::Item(kind)) => format!("{}.…", kind.word()),
         Shape::Id(Target::PublicIp) => "public_ip.…".to_owned(),
+        Shape::Id(Target::PublicIpPrefix) => "data.public_ip_prefix.…".to_owned(),
         Shape::Id(Target::Foreign) => "\"/subscriptions/…\"".to_owned(),
         Shape::Ids(Target::Item(kind)) => format!("[{}.…]", kind.word()),
-        Shape::Ids(Target::PublicIp | Target::Foreign) => "[\"/subscriptions/…\"]".to_owned(),
+        Shape::Ids(Target::PublicIp | Target::PublicIpPrefix | Target::Foreign) => {
+            "[\"/subscriptions/…\"]".to_owned()
+        }
         Shape::Tags | Shape::Addresses => "{}".to_owned(),
     }
 }
@@ -194,6 +197,7 @@ pub(super) fn id(
     let expected = match target {
         Target::Item(kind) => kind.arm(),
         Target::PublicIp => "publicIPAddresses",
+        Target::PublicIpPrefix => "publicIPPrefixes",
         Target::Foreign => "",
     };
     let found = match value.kind() {
@@ -213,6 +217,9 @@ pub(super) fn id(
             kind.word()
         ),
         Target::PublicIp => "a public IP address: public_ip.NAME, or the id of one".to_owned(),
+        Target::PublicIpPrefix => {
+            "a public IP prefix: data.public_ip_prefix.NAME, or the id of one".to_owned()
+        }
         Target::Foreign => "an id: \"/subscriptions/…\"".to_owned(),
     };
     let Some(found) = found else {

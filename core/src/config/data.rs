@@ -7,19 +7,26 @@ use super::evaluate::{Evaluator, Outcome, Within, item_kind, object, text, undec
 use super::guest_settings;
 use super::named::foreign_item;
 use super::resources::{self, own};
-use crate::lang::{Resolved, Step, evaluate};
-use crate::model::{ArmId, Attributes, Diagnostic, Span};
+use crate::lang::{Resolved, Step, Type, Value, evaluate};
+use crate::model::member::{MemberInterface, PoolMember};
+use crate::model::{ArmId, Attributes, Diagnostic, ItemKind, Span};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub(super) const PUBLIC_IP: &str = "publicIPAddresses";
+pub(super) const PUBLIC_IP_PREFIX: &str = "publicIPPrefixes";
 
 impl<'a> Evaluator<'a> {
-    /// `data.load_balancer.x`, `data.load_balancer.x.backend_pool.y`, `data.public_ip.x`.
+    /// `data.load_balancer.x`, `data.load_balancer.x.backend_pool.y`, its `.members`, `data.public_ip.x`,
+    /// `data.public_ip_prefix.x`.
     pub(super) fn data(&self, path: &[Step], span: &Span) -> Result<Resolved, Vec<Diagnostic>> {
         let word = path.first().and_then(Step::name);
         let (table, kind) = match word {
             Some("load_balancer") => (&self.module.data_load_balancers, "loadBalancers"),
-            Some("public_ip") => (&self.module.data_public_ips, "publicIPAddresses"),
+            Some("public_ip") => (&self.module.data_public_ips, PUBLIC_IP),
+            Some("public_ip_prefix") => (&self.module.data_public_ip_prefixes, PUBLIC_IP_PREFIX),
             Some(_) | None => {
-                let known = ["load_balancer", "public_ip"];
+                let known = ["load_balancer", "public_ip", "public_ip_prefix"];
                 let word = word.unwrap_or_default();
                 return Err(vec![undeclared(
                     span,
@@ -44,12 +51,33 @@ impl<'a> Evaluator<'a> {
                 .get("id")
                 .and_then(|v| v.as_str().map(ArmId::new))
                 .unwrap_or_else(|| ArmId::new(""));
+            if item == ItemKind::BackendPool && path.get(4).and_then(Step::name) == Some("members")
+            {
+                return Ok(Resolved {
+                    value: self.members(&id.child(item.arm(), name)),
+                    consumed: 5,
+                });
+            }
             return Ok(Resolved {
                 value: foreign_item(&id, item, name),
                 consumed: 4,
             });
         }
         Ok(Resolved { value, consumed: 2 })
+    }
+
+    /// Who is in a pool, by name; unknown until it has been read.
+    fn members(&self, pool: &ArmId) -> Value {
+        let Some(members) = self.inputs.members.get(pool) else {
+            self.undiscovered.borrow_mut().pools.insert(pool.clone());
+            return Value::unknown(Type::map(Type::Any));
+        };
+        let address = format!("{}.members", pool.name());
+        let entries = members
+            .iter()
+            .map(|(key, member)| (Value::key(key), member_value(member, &address)))
+            .collect();
+        Value::object(entries)
     }
 
     fn data_identity(&self, block: &Block<'_>, kind: &str, span: &Span) -> Outcome {
@@ -88,15 +116,56 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-pub(super) fn public_ip(
+/// What a configuration sees of a member. What a member does not have is null: an address has no machine.
+fn member_value(member: &PoolMember, address: &str) -> Value {
+    let text =
+        |text: Option<&str>| text.map_or_else(|| Value::null_of(Type::String), Value::string);
+    let ip = |address: Option<IpAddr>| text(address.map(|a| a.to_string()).as_deref());
+    let object = |attributes: Vec<(&str, Value)>| -> Value {
+        let entries = attributes.into_iter();
+        Value::object(entries.map(|(name, v)| (Value::key(name), v)).collect())
+    };
+    let interface = |interface: &MemberInterface| {
+        object(vec![
+            ("id", Value::string(interface.id.as_str())),
+            (
+                "ip_configuration",
+                Value::string(&interface.ip_configuration),
+            ),
+            ("private_ip_address", ip(interface.private_address)),
+        ])
+    };
+    let first = member.interfaces.first();
+    let interfaces = member.interfaces.iter().map(interface).collect();
+    object(vec![
+        ("name", Value::string(&member.name)),
+        (
+            "virtual_machine",
+            text(member.machine.as_ref().map(ArmId::as_str)),
+        ),
+        ("instance_id", text(member.instance_id())),
+        ("network_interface", text(first.map(|i| i.id.as_str()))),
+        (
+            "ip_configuration",
+            text(first.map(|i| i.ip_configuration.as_str())),
+        ),
+        ("private_ip_address", ip(member.private_address)),
+        ("network_interfaces", Value::tuple(interfaces)),
+    ])
+    .with_reference(address.into())
+}
+
+/// Something that is named and has nothing else to say: `kind` as ARM spells it.
+pub(super) fn named(
     evaluator: &Evaluator<'_>,
     block: &Block<'_>,
+    kind: &str,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<ArmId> {
     block.expect_attributes(&["name", "resource_group"], problems);
     block.expect_blocks(&[], problems);
     evaluator
-        .data_id(block, "publicIPAddresses")
+        .data_id(block, kind)
         .map_err(|found| problems.extend(found))
         .ok()
 }

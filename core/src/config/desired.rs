@@ -18,6 +18,16 @@ pub struct Configuration {
     pub accepted: Vec<super::checks::Accepted>,
     /// Of the sources and of the variables' values.
     pub digest: Digest,
+    pub undiscovered: Undiscovered,
+}
+
+/// What waits for members of pools to be read: until [`Inputs::members`](super::Inputs::members) has them, it is as if it
+/// were not written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undiscovered {
+    pub pools: BTreeSet<ArmId>,
+    /// Blocks whose `for_each` waits: `guest.vm`.
+    pub blocks: BTreeSet<String>,
 }
 
 /// The `plimsoll` and `provider` blocks.
@@ -74,6 +84,8 @@ pub struct Desired {
     pub data_load_balancers: BTreeMap<String, DataLoadBalancer>,
     /// Public IP addresses that someone else manages.
     pub data_public_ips: BTreeMap<String, ArmId>,
+    /// Blocks of public IP addresses, which someone else manages too.
+    pub data_public_ip_prefixes: BTreeMap<String, ArmId>,
     pub moves: Vec<Move>,
     pub removed: Vec<Removed>,
     pub imports: Vec<Import>,

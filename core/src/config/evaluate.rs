@@ -3,6 +3,7 @@
 
 use super::block::Block;
 use super::codes;
+use super::desired::Undiscovered;
 use super::instances::{Generations, Instances, Statics};
 use super::module::Module;
 use super::named::foreign_item;
@@ -30,6 +31,7 @@ pub(super) struct Evaluator<'a> {
     pub generations: RefCell<HashMap<(usize, String), Option<Generations>>>,
     path: RefCell<Vec<(String, Span)>>,
     pub counts: Counts,
+    pub undiscovered: RefCell<Undiscovered>,
 }
 
 /// How much work an evaluation was: tests compare sizes with it, since seconds depend on the machine.
@@ -114,6 +116,7 @@ impl<'a> Evaluator<'a> {
             statics: RefCell::default(),
             generations: RefCell::default(),
             counts: Counts::default(),
+            undiscovered: RefCell::default(),
             path: RefCell::default(),
         }
     }
@@ -334,6 +337,11 @@ pub(super) fn guard(value: &Value, span: &Span) -> Result<(), Vec<Diagnostic>> {
                 .help("use a value that is not sensitive, or nonsensitive(…) if it is no secret"),
         ]);
     }
+    known(value, span)
+}
+
+/// Whoever waits for the members of a pool says it in these words too, and [`load`](super::load()) drops them.
+pub(super) fn known(value: &Value, span: &Span) -> Result<(), Vec<Diagnostic>> {
     if !value.is_wholly_known() {
         return Err(vec![
             Diagnostic::error(codes::NOT_KNOWN.code, codes::NOT_KNOWN.title)

@@ -289,7 +289,7 @@ impl<'a> Writer<'a> {
                     None => quote(arm.name()),
                 }
             }
-            Target::Item(_) | Target::Foreign => quote(id),
+            Target::Item(_) | Target::PublicIpPrefix | Target::Foreign => quote(id),
         }
     }
 

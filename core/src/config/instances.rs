@@ -80,7 +80,7 @@ impl<'a> Evaluator<'a> {
             }
             self.instances.borrow_mut().insert(memory.clone(), None);
         }
-        let found = keys(&written, place, false).map(|all| {
+        let found = self.keys(block, &written, place).map(|all| {
             let index = all.iter().enumerate();
             let index = index.map(|(at, each)| (each.key.clone(), at)).collect();
             Some(Rc::new(Keys { all, index }))
@@ -91,6 +91,27 @@ impl<'a> Evaluator<'a> {
                 .insert(memory, Some(found.clone()));
         }
         found
+    }
+
+    /// Whether the keys may be known once members of pools are.
+    fn waits(&self, value: &Value) -> bool {
+        !are_keys_known(value) && !self.undiscovered.borrow().pools.is_empty()
+    }
+
+    /// Keys that wait for the members of a pool are not wrong; they are not known yet.
+    fn keys(
+        &self,
+        block: &Block<'_>,
+        written: &Written<'_>,
+        place: &Place<'_>,
+    ) -> Result<Vec<Each>, Vec<Diagnostic>> {
+        let value = evaluate(written.value(), written.file, place)?;
+        if self.waits(&value) {
+            let name = format!("{}.{}", block.kind(), block.label());
+            self.undiscovered.borrow_mut().blocks.insert(name);
+            return super::evaluate::known(&value, &written.value_span()).map(|()| Vec::new());
+        }
+        keys_of(&value, written, false)
     }
 
     /// The blocks inside a block, with those that its `dynamic` blocks generate in their places.
@@ -270,7 +291,13 @@ fn expand(
         problems.push(dynamic.missing("for_each", "[]"));
         return Err(problems);
     };
-    let all = match keys(&written, place, true) {
+    let found = evaluate(written.value(), written.file, place).and_then(|value| {
+        match place.evaluator.waits(&value) {
+            true => super::evaluate::known(&value, &written.value_span()).map(|()| Vec::new()),
+            false => keys_of(&value, &written, true),
+        }
+    });
+    let all = match found {
         Ok(all) => all,
         Err(found) => {
             problems.extend(found);
@@ -326,13 +353,20 @@ fn labels(written: &Written<'_>, place: &Place<'_>) -> Result<Vec<String>, Vec<D
         .collect()
 }
 
+/// Values may wait for apply; keys may not.
+fn are_keys_known(value: &Value) -> bool {
+    match value.entries() {
+        Some(_) => value.is_known(),
+        None => value.is_wholly_known(),
+    }
+}
+
 /// What `for_each` iterates over: known, and no secret. A `dynamic` block takes lists too.
-fn keys(
+fn keys_of(
+    value: &Value,
     written: &Written<'_>,
-    place: &Place<'_>,
     dynamic: bool,
 ) -> Result<Vec<Each>, Vec<Diagnostic>> {
-    let value = evaluate(written.value(), written.file, place)?;
     let code = if dynamic {
         codes::DYNAMIC
     } else {
@@ -345,12 +379,7 @@ fn keys(
                 .help(help),
         ]
     };
-    let keys_known = match value.entries() {
-        // Values may wait for apply; keys may not.
-        Some(_) => value.is_known(),
-        None => value.is_wholly_known(),
-    };
-    if !keys_known {
+    if !are_keys_known(value) {
         return Err(wrong(
             "its keys are known only after apply",
             "use keys that the configuration itself gives",

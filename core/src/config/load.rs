@@ -36,6 +36,11 @@ pub fn load(
     }
     let evaluator = Evaluator::new(&module, inputs, files);
     let read = read(&evaluator, &mut problems);
+    let undiscovered = evaluator.undiscovered.take();
+    if !undiscovered.pools.is_empty() {
+        // They are found again, should they be real, once the members of the pools are read.
+        problems.retain(|problem| problem.code != codes::NOT_KNOWN.code);
+    }
     let problems = sorted(problems);
     let failed = problems.iter().any(Diagnostic::is_error);
     let configuration = read.filter(|_| !failed).map(|read| Configuration {
@@ -44,6 +49,7 @@ pub fn load(
         outputs: read.outputs,
         accepted: read.accepted,
         digest: digest(sources, inputs),
+        undiscovered,
     });
     (configuration, problems)
 }
@@ -106,9 +112,15 @@ fn desired<'a>(
     let place = evaluator.place();
     let mut dependencies: Vec<(Addr, Vec<Dependency>)> = Vec::new();
     for (label, block) in &module.data_public_ips {
-        let id = data::public_ip(evaluator, block, problems);
+        let id = data::named(evaluator, block, data::PUBLIC_IP, problems);
         desired
             .data_public_ips
+            .extend(id.map(|id| ((*label).to_owned(), id)));
+    }
+    for (label, block) in &module.data_public_ip_prefixes {
+        let id = data::named(evaluator, block, data::PUBLIC_IP_PREFIX, problems);
+        desired
+            .data_public_ip_prefixes
             .extend(id.map(|id| ((*label).to_owned(), id)));
     }
     for (label, block) in &module.data_load_balancers {

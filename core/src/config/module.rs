@@ -59,6 +59,7 @@ pub(super) struct Module<'a> {
     pub acceptances: Vec<Block<'a>>,
     pub data_load_balancers: BTreeMap<&'a str, Block<'a>>,
     pub data_public_ips: BTreeMap<&'a str, Block<'a>>,
+    pub data_public_ip_prefixes: BTreeMap<&'a str, Block<'a>>,
     pub checks: BTreeMap<&'a str, Block<'a>>,
     pub moved: Vec<Block<'a>>,
     pub removed: Vec<Block<'a>>,
@@ -113,11 +114,12 @@ fn place<'a>(module: &mut Module<'a>, block: Block<'a>, problems: &mut Vec<Diagn
             match block.label() {
                 "load_balancer" => &mut module.data_load_balancers,
                 "public_ip" => &mut module.data_public_ips,
+                "public_ip_prefix" => &mut module.data_public_ip_prefixes,
                 other => {
                     problems.push(
                         Diagnostic::error(codes::UNKNOWN_BLOCK.code, codes::UNKNOWN_BLOCK.title)
                             .at(block.header(), format!("there is no data {other:?}"))
-                            .help("there are data \"load_balancer\" and data \"public_ip\""),
+                            .help("there are data \"load_balancer\", data \"public_ip\" and data \"public_ip_prefix\""),
                     );
                     return;
                 }

@@ -1,5 +1,7 @@
 //! What `cmd` gathers before anything is understood.
 
+use crate::model::ArmId;
+use crate::model::member::PoolMembers;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub struct Inputs {
     pub variable_files: BTreeMap<String, Value>,
     /// The file that gave each of `variable_files`, for people.
     pub variable_origins: BTreeMap<String, String>,
+    /// Who is in pools that others fill, by the pool's id: what was read for `data.load_balancer.x.backend_pool.y.members`.
+    pub members: BTreeMap<ArmId, PoolMembers>,
     /// Only in the lab does `lab_address` count.
     pub lab: bool,
 }

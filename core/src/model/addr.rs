@@ -184,6 +184,11 @@ impl ArmId {
         self.0.rsplit('/').nth(1).unwrap_or_default()
     }
 
+    /// An instance of a virtual machine scale set, or a part of one: the set's model decides what it is, nobody else can.
+    pub fn is_of_scale_set(&self) -> bool {
+        self.segment_after("virtualMachineScaleSets").is_some()
+    }
+
     pub fn resource_group(&self) -> Option<&str> {
         self.segment_after("resourceGroups")
     }

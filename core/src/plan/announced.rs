@@ -60,13 +60,15 @@ pub fn announced(desired: &Desired, observed: &Observed, guests: &[GuestPlan]) -
         for (nic, pool) in &guest.missing {
             let load_balancer = pool.parent();
             let load_balancer = load_balancer.as_ref().map_or("", ArmId::name);
+            let of_scale_set = nic.is_of_scale_set();
             let (nic, pool) = (nic.name(), pool.name());
-            all.push(new(
-                &codes::NOT_IN_POOL,
-                Some(&guest.addr),
-                format!("{nic} is not in pool {pool:?} of {load_balancer}"),
-                "that load balancer is only read here, so its owner has to add the NIC; Azure sends it nothing until then",
-            ));
+            let note = if of_scale_set {
+                "the model of its scale set decides that: add the pool there and upgrade the instance; Azure sends it nothing until then"
+            } else {
+                "that load balancer is only read here, so its owner has to add the NIC; Azure sends it nothing until then"
+            };
+            let what = format!("{nic} is not in pool {pool:?} of {load_balancer}");
+            all.push(new(&codes::NOT_IN_POOL, Some(&guest.addr), what, note));
         }
     }
     all

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result<Exit, Failure> {
-    let loaded = pipeline::load(context)?;
+    let loaded = pipeline::load_and_discover(context).await?;
     match &arguments.plan {
         Some(file) => exactly(context, &loaded, file, arguments).await,
         None => {

@@ -10,7 +10,7 @@ use crate::pipeline::{self, Goal};
 use crate::view::PlanShown;
 
 pub(crate) async fn run(context: &Context, arguments: &DriftArguments) -> Result<Exit, Failure> {
-    let loaded = pipeline::load(context)?;
+    let loaded = pipeline::load_and_discover(context).await?;
     let planned = pipeline::plan(context, &loaded, Goal::apply()).await?;
     let plan = &planned.plan;
     let next = if plan.drift.is_empty() {

@@ -43,7 +43,7 @@ pub(crate) async fn run(context: &Context, arguments: &ImportArguments) -> Resul
     let interfaces: BTreeSet<ArmId> = members
         .filter_map(ArmId::parent)
         // Those of a scale set are read through the scale set.
-        .filter(|nic| !nic.folded().contains("/virtualmachinescalesets/"))
+        .filter(|nic| !nic.is_of_scale_set())
         .collect();
     let mut network_interfaces: Vec<NetworkInterface> = Vec::new();
     let mut windows = BTreeSet::new();

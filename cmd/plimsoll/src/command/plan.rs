@@ -12,7 +12,11 @@ use plimsoll_core::model::Severity;
 use plimsoll_core::plan::{Mode, Plan};
 
 pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<Exit, Failure> {
-    let loaded = pipeline::load(context)?;
+    // What goes with destroy is in the state, so nobody needs to be discovered.
+    let mut loaded = match arguments.snapshot.is_some() || arguments.destroy {
+        true => pipeline::load(context)?,
+        false => pipeline::load_and_discover(context).await?,
+    };
     let goal = Goal {
         mode: if arguments.destroy {
             Mode::Destroy
@@ -32,6 +36,7 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
         }
         Some(file) => {
             let (facts, stands_on) = snapshot::read(context, &loaded, file)?;
+            loaded = pipeline::load_recorded(context, &facts)?;
             let mut plan = pipeline::plan_offline(&loaded, &goal, &facts);
             // That it is only to be read is no failure: it was asked for.
             let exit = exit(&plan, arguments.detailed_exitcode);

@@ -14,7 +14,7 @@ use plimsoll_core::snapshot::{Occasion, Snapshot, StandsOn};
 use std::path::Path;
 
 pub(crate) async fn run(context: &Context, arguments: &SnapshotArguments) -> Result<Exit, Failure> {
-    let loaded = pipeline::load(context)?;
+    let loaded = pipeline::load_and_discover(context).await?;
     let configuration = &loaded.configuration;
     let prior = state::read(context, &configuration.settings).await?;
     let world = world::build(context, configuration).await?;
@@ -26,7 +26,8 @@ pub(crate) async fn run(context: &Context, arguments: &SnapshotArguments) -> Res
         deployment: configuration.settings.deployment.clone(),
         lab: context.global.lab,
     };
-    let snapshot = Snapshot::take(occasion, prior.as_ref(), observed, &configuration.desired);
+    let mut snapshot = Snapshot::take(occasion, prior.as_ref(), observed, &configuration.desired);
+    snapshot.members.clone_from(&loaded.members);
     match &arguments.out {
         None => say(&snapshot.text()),
         Some(out) => {

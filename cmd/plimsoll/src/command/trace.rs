@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 pub(crate) async fn run(context: &Context, arguments: &TraceArguments) -> Result<Exit, Failure> {
     let destination = destination::parse(&arguments.destination, "trace")?;
-    let loaded = pipeline::load(context)?;
+    let loaded = pipeline::load_and_discover(context).await?;
     let configuration = &loaded.configuration;
     let prior = state::read(context, &configuration.settings).await?;
     let world = world::build(context, configuration).await?;

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pipeline;
 use crate::view::Valid;
-use plimsoll_core::model::ItemKind;
+use plimsoll_core::model::{ArmId, ItemKind};
 
 pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let loaded = pipeline::load(context)?;
@@ -19,5 +19,20 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         guests: desired.guests.len(),
     };
     context.view.valid(&valid, &loaded.told);
+    let undiscovered = &loaded.configuration.undiscovered;
+    let pools = undiscovered.pools.iter().map(|pool| {
+        let of = pool.parent();
+        format!(
+            "{:?} of {}",
+            pool.name(),
+            of.as_ref().map_or("", ArmId::name)
+        )
+    });
+    let pools = pools.collect::<Vec<_>>().join(", ");
+    for block in &undiscovered.blocks {
+        context.view.note(&format!(
+            "{block}: known once the members of pool {pools} are read"
+        ));
+    }
     Ok(Exit::Done)
 }

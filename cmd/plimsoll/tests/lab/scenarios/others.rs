@@ -2,7 +2,7 @@ use crate::support::{Folder, namespaces};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const LOAD_BALANCERS: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/loadBalancers";
+pub(super) const LOAD_BALANCERS: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/loadBalancers";
 
 /// Another tool's write. Azure asks for patience while what it refers to is still being made.
 pub(super) fn put(folder: &Folder, id: &str, body: &Value) {
@@ -29,7 +29,7 @@ pub(super) fn eventually(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// Another tool's load balancer with a floating rule for each of the frontends.
-fn terraforms(rules: &[&str]) -> Value {
+pub(super) fn terraforms(rules: &[&str]) -> Value {
     let id = format!("{LOAD_BALANCERS}/web");
     let part = |collection: &str, name: &str| json!({ "id": format!("{id}/{collection}/{name}") });
     let frontends: Vec<Value> = [("green", "10.0.0.201"), ("purple", "10.0.0.202")]
