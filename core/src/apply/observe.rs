@@ -68,13 +68,15 @@ async fn facts<'a>(
 
 async fn azure_first(wanted: &Wanted, azure: &dyn ObserveAzure) -> Observed {
     let mut observed = Observed::default();
-    let (load_balancers, public_ips, network_interfaces) = futures::join!(
+    let (load_balancers, public_ips, prefixes, network_interfaces) = futures::join!(
         all(&wanted.load_balancers, |id| azure.load_balancer(id)),
         all(&wanted.public_ips, |id| azure.public_ip(id)),
+        all(&wanted.public_ip_prefixes, |id| azure.public_ip_prefix(id)),
         all(&wanted.network_interfaces, |id| azure.network_interface(id)),
     );
     observed.load_balancers.extend(load_balancers);
     observed.public_ips.extend(public_ips);
+    observed.public_ip_prefixes.extend(prefixes);
     observed.network_interfaces.extend(network_interfaces);
     observed
 }
@@ -133,6 +135,13 @@ async fn guards(wanted: &Wanted, azure: &dyn ObserveAzure, observed: &mut Observ
     observed.security_groups.extend(groups);
 }
 
+/// Guests may be in it without their NICs saying so.
+fn has_addresses(load_balancer: &LoadBalancer, pool: &ArmId) -> bool {
+    load_balancer
+        .by_id(ItemKind::BackendPool, pool.as_str())
+        .is_some_and(|pool| pool.addresses().next().is_some())
+}
+
 fn frontend_addresses(
     load_balancer: &LoadBalancer,
     pools: &BTreeSet<&ArmId>,
@@ -140,7 +149,10 @@ fn frontend_addresses(
 ) -> BTreeSet<ArmId> {
     let reaching = load_balancer
         .rules()
-        .filter(|rule| rule.pools().any(|pool| pools.contains(&pool)))
+        .filter(|rule| {
+            rule.pools()
+                .any(|pool| pools.contains(&pool) || has_addresses(load_balancer, &pool))
+        })
         .filter_map(|rule| rule.frontend());
     let translating = load_balancer
         .of_kind(ItemKind::InboundNatRule)
@@ -153,7 +165,7 @@ fn frontend_addresses(
         .collect()
 }
 
-async fn all<'a, T, F>(
+pub(super) async fn all<'a, T, F>(
     ids: &'a BTreeSet<ArmId>,
     get: impl Fn(&'a ArmId) -> F,
 ) -> Vec<(ArmId, Observation<T>)>

@@ -3,7 +3,7 @@
 use crate::model::guest::{Claim, GuestFacts, GuestRef};
 use crate::model::observed::Observation;
 use crate::model::security::{SecurityGroup, Subnet};
-use crate::model::{ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp};
+use crate::model::{ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix};
 use crate::plan::{GuestStep, MembershipEdit};
 use async_trait::async_trait;
 
@@ -35,6 +35,7 @@ pub trait ObserveAzure: Send + Sync {
     /// Waits for a running update to end: a load balancer is never fingerprinted while `Updating`.
     async fn load_balancer(&self, id: &ArmId) -> Observation<LoadBalancer>;
     async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp>;
+    async fn public_ip_prefix(&self, id: &ArmId) -> Observation<PublicIpPrefix>;
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface>;
     async fn subnet(&self, id: &ArmId) -> Observation<Subnet>;
     /// Its default rules included.

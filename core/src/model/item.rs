@@ -1,8 +1,10 @@
 //! A (sub-)resource as a set of attributes, beside whatever else Azure says of it.
 
+use super::ArmId;
 use super::schema::{Attribute, Fallback, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// The value of one attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +94,36 @@ pub struct Item {
     pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
+/// One member of a pool that is an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolAddress<'a> {
+    pub name: &'a str,
+    pub address: IpAddr,
+    /// Where the address means something: its own virtual network, or else the pool's.
+    pub network: Option<ArmId>,
+}
+
 impl Item {
+    /// Members of a backend pool that are addresses; whatever Azure holds that is none is left out.
+    pub fn addresses(&self) -> impl Iterator<Item = PoolAddress<'_>> {
+        let all = match self.attributes.get("addresses") {
+            Some(Attr::Map(all)) => Some(all),
+            Some(Attr::Bool(_) | Attr::Int(_) | Attr::Text(_) | Attr::List(_)) | None => None,
+        };
+        let of_pool = self.text("virtual_network");
+        all.into_iter().flatten().filter_map(move |(name, text)| {
+            let (address, own) = match text.split_once(' ') {
+                Some((address, network)) => (address, Some(network)),
+                None => (text.as_str(), None),
+            };
+            Some(PoolAddress {
+                name,
+                address: address.parse().ok()?,
+                network: own.or(of_pool).map(ArmId::new),
+            })
+        })
+    }
+
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),

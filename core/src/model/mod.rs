@@ -7,6 +7,7 @@ mod digest;
 pub mod guest;
 pub mod item;
 mod load_balancer;
+pub mod member;
 pub mod observed;
 mod protocol;
 pub mod schema;
@@ -19,7 +20,7 @@ pub use code::Code;
 pub use diag::{Diagnostic, Severity};
 pub(crate) use digest::digest_of_two;
 pub use digest::{Digest, Fingerprint, digest_of};
-pub use item::{Attr, Attributes, FieldDiff, Item};
+pub use item::{Attr, Attributes, FieldDiff, Item, PoolAddress};
 pub use load_balancer::{
     IpConfiguration, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix, Rule,
 };

@@ -2,7 +2,7 @@
 
 use super::guest::GuestFacts;
 use super::security::{SecurityGroup, Subnet};
-use super::{Addr, ArmId, LoadBalancer, NetworkInterface, PublicIp};
+use super::{Addr, ArmId, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +30,9 @@ impl<T> Observation<T> {
 pub struct Observed {
     pub load_balancers: BTreeMap<ArmId, Observation<LoadBalancer>>,
     pub public_ips: BTreeMap<ArmId, Observation<PublicIp>>,
+    /// A snapshot of an older version has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub public_ip_prefixes: BTreeMap<ArmId, Observation<PublicIpPrefix>>,
     pub network_interfaces: BTreeMap<ArmId, Observation<NetworkInterface>>,
     /// Of the interfaces whose security matters; a snapshot of an older version has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

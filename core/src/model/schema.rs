@@ -94,6 +94,8 @@ pub enum Target {
     /// A sub-resource of the same load balancer; a string names it.
     Item(ItemKind),
     PublicIp,
+    /// Someone else's prefix, by `data.public_ip_prefix.NAME` or its id.
+    PublicIpPrefix,
     /// Something that is not managed here, by its full ARM id.
     Foreign,
 }
@@ -267,7 +269,7 @@ static FRONTEND: &[Attribute] = &[
         "public_ip_prefix",
         "properties.publicIPPrefix.id",
         &["public_ip_prefix_id"],
-        Id(Target::Foreign),
+        Id(Target::PublicIpPrefix),
         Absent,
         "The prefix it takes addresses from (outbound only).",
     ),

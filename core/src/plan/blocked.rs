@@ -3,6 +3,7 @@
 use super::Action;
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
+use super::prefixes;
 use super::public_ip::PublicIpPlan;
 use crate::config::Desired;
 use crate::model::observed::{Observation, Observed};
@@ -67,6 +68,7 @@ pub fn blocks(
     }
     for plan in load_balancers {
         all.extend(of(&plan.addr, &stranded(plan, guests, observed)));
+        all.extend(of(&plan.addr, &prefixes::refused(plan, observed)));
     }
     all
 }
@@ -135,6 +137,14 @@ pub fn unreadable_data(desired: &Desired, observed: &Observed) -> Vec<Block> {
             all.push(Block {
                 addr: None,
                 why: format!("data.load_balancer.{label} could not be read: {why}"),
+            });
+        }
+    }
+    for (label, id) in &desired.data_public_ip_prefixes {
+        if let Some(Observation::Unreadable { why }) = observed.public_ip_prefixes.get(id) {
+            all.push(Block {
+                addr: None,
+                why: format!("data.public_ip_prefix.{label} could not be read: {why}"),
             });
         }
     }

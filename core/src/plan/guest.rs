@@ -1,5 +1,6 @@
 //! Guests: what each gains, what it loses, which pools its NICs join and leave.
 
+use super::addressed::Addressed;
 use super::addresses::PublicAddresses;
 use super::fold::Fold;
 use super::load_balancer::LoadBalancerPlan;
@@ -135,6 +136,11 @@ pub fn placed(
 }
 
 impl Membership {
+    /// Pools of addresses have no NICs: whoever has the address is in them.
+    pub fn by_address(&mut self, addressed: &Addressed, observed: &Observed) {
+        addressed.complete(&mut self.observed, &mut self.after, observed);
+    }
+
     pub fn joining(&self) -> impl Iterator<Item = &ArmId> {
         self.joins.values().flatten().map(|edit| &edit.pool)
     }
@@ -544,7 +550,7 @@ fn membership(
         for pool in wanted.difference(&now) {
             // Its owner makes it join; the guest is made ready for that.
             after.insert(pool.clone());
-            if is_read_only(pool) {
+            if is_read_only(pool) || nic.is_of_scale_set() {
                 out.missing.push((nic.clone(), pool.clone()));
                 continue;
             }
@@ -554,7 +560,7 @@ fn membership(
                 .push(edit(pool, true));
         }
         for pool in ours.difference(&wanted) {
-            if (now.contains(pool) || failed) && !is_read_only(pool) {
+            if (now.contains(pool) || failed) && !is_read_only(pool) && !nic.is_of_scale_set() {
                 out.leaves
                     .entry(nic.clone())
                     .or_default()
@@ -564,7 +570,8 @@ fn membership(
                 out.record.push(leave(addr, &nic, &name, pool));
             }
         }
-        for pool in wanted.intersection(&now).filter(|p| !is_read_only(p)) {
+        let ours_to_write = |pool: &&ArmId| !is_read_only(pool) && !nic.is_of_scale_set();
+        for pool in wanted.intersection(&now).filter(ours_to_write) {
             // What failed is written again, even if it reads as asked: Azure did not bring it about.
             if failed {
                 let joins = out.joins.entry(nic.clone()).or_default();

@@ -1,5 +1,6 @@
 //! Planning: desired, observed and prior in; changes, steps, drift and findings out. Pure.
 
+mod addressed;
 mod addresses;
 mod announced;
 mod blocked;
@@ -17,6 +18,7 @@ mod map;
 mod needs;
 mod part;
 mod past;
+mod prefixes;
 mod public_ip;
 mod question;
 mod reliances;

@@ -1,5 +1,6 @@
 //! The whole of planning: one question, one plan. Pure, and synchronous.
 
+use super::addressed::Addressed;
 use super::addresses::PublicAddresses;
 use super::announced::announced;
 use super::blocked::{blocks, complete, unreadable_data};
@@ -115,11 +116,15 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     let rules = Rules::new(desired, question.observed, &load_balancers, &public);
     // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
     let wanted = needed(desired, prior);
+    let addressed = Addressed::new(&load_balancers, question.observed);
     let places: Vec<_> = wanted
         .guests
         .values()
         .map(|reference| {
-            let place = placed(reference, desired, question.observed, prior);
+            let mut place = placed(reference, desired, question.observed, prior);
+            if let Ok(membership) = &mut place {
+                membership.by_address(&addressed, question.observed);
+            }
             (reference, place)
         })
         .collect();

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Wanted {
     pub load_balancers: BTreeSet<ArmId>,
     pub public_ips: BTreeSet<ArmId>,
+    pub public_ip_prefixes: BTreeSet<ArmId>,
     pub network_interfaces: BTreeSet<ArmId>,
     pub guests: BTreeMap<Addr, GuestRef>,
     /// Frontends that rules name and nobody here declares: their addresses come with the load balancer's GET.
@@ -34,6 +35,9 @@ pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
     wanted
         .public_ips
         .extend(desired.data_public_ips.values().cloned());
+    wanted
+        .public_ip_prefixes
+        .extend(desired.data_public_ip_prefixes.values().cloned());
     let expected = desired.data_load_balancers.values().map(|d| &d.expected);
     for public_ip in desired.public_ips.values() {
         wanted.public_ips.insert(public_ip.id.clone());
@@ -55,6 +59,9 @@ pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
                     wanted.public_ips.insert(ArmId::new(id));
                 }
             }
+            let prefix = item.attributes.get("public_ip_prefix");
+            let prefix = prefix.and_then(|prefix| prefix.as_text()).map(ArmId::new);
+            wanted.public_ip_prefixes.extend(prefix);
         }
     }
     for (addr, guest) in &desired.guests {

@@ -265,3 +265,22 @@ fn an_unknown_item_of_a_pool_is_kept() {
         .unwrap();
     assert_eq!(web.foreign.len(), 1);
 }
+
+/// Someone else manages prefixes: a frontend that stands on one that is not there would only be refused by Azure.
+#[test]
+fn a_prefix_that_does_not_exist_holds_the_load_balancer_up() {
+    let with_prefix = EXAMPLE.replacen(
+        "  backend_pool \"vms\" {}",
+        "  frontend \"out\" {\n    public_ip_prefix = data.public_ip_prefix.out\n  }\n\n  backend_pool \"vms\" {}",
+        1,
+    ) + "\ndata \"public_ip_prefix\" \"out\" {\n  resource_group = \"rg-net\"\n}\n";
+    let world = World::of_the_example();
+    let plan = world.plan(&configuration(&with_prefix), Mode::Apply);
+    assert!(!plan.applyable);
+    let blocked = plan.blocked.join("\n");
+    let id = "/resourceGroups/rg-net/providers/Microsoft.Network/publicIPPrefixes/out";
+    assert!(
+        blocked.contains(&format!("{id}, which does not exist; create it first")),
+        "{blocked}"
+    );
+}

@@ -2,14 +2,14 @@
 
 use crate::client::{Client, Document};
 use crate::wire::{
-    decode_load_balancer, decode_network_interface, decode_public_ip, decode_security_group,
-    decode_subnet,
+    decode_load_balancer, decode_network_interface, decode_public_ip, decode_public_ip_prefix,
+    decode_security_group, decode_subnet,
 };
 use async_trait::async_trait;
 use plimsoll_core::apply::{ObserveAzure, Progress};
 use plimsoll_core::model::observed::Observation;
 use plimsoll_core::model::security::{SecurityGroup, Subnet};
-use plimsoll_core::model::{ArmId, LoadBalancer, NetworkInterface, PublicIp};
+use plimsoll_core::model::{ArmId, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix};
 use std::sync::Arc;
 
 /// A handle that can only read.
@@ -70,6 +70,13 @@ impl ObserveAzure for Reader {
     async fn public_ip(&self, id: &ArmId) -> Observation<PublicIp> {
         self.observe(id, |id, document| decode_public_ip(id, &document.body))
             .await
+    }
+
+    async fn public_ip_prefix(&self, id: &ArmId) -> Observation<PublicIpPrefix> {
+        self.observe(id, |id, document| {
+            decode_public_ip_prefix(id, &document.body)
+        })
+        .await
     }
 
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {

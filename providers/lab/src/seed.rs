@@ -21,6 +21,8 @@ pub struct Seed {
     pub location: String,
     pub resource_groups: Vec<String>,
     pub public_addresses: Vec<PublicAddress>,
+    /// Ids of public IP prefixes; those that do not exist get 16 addresses.
+    pub public_ip_prefixes: Vec<String>,
     /// Private addresses that frontends ask for: no NIC gets one of them.
     pub private_addresses: Vec<IpAddr>,
     pub guests: Vec<SeedGuest>,

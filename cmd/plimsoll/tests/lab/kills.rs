@@ -242,6 +242,55 @@ fn between_any_two_requests() {
     println!("{killed} kills, {requests} requests in one apply");
 }
 
+/// Azure took the PUT and its writer died. Whoever goes on asks the operation how it ended, and sends nothing twice.
+#[test]
+fn an_operation_outlives_its_writer() {
+    if !namespaces() {
+        return;
+    }
+    let folder = Folder::new(EXAMPLE);
+    folder.apply();
+    folder.write(&EXAMPLE.replace("frontend_port = 8000", "frontend_port = 8001"));
+    folder.lab(&["plan", "--out", "p.plim"]).exits(0);
+    folder.lab(&["lab", "fault", "slow=8s"]).exits(0);
+    folder.clear_requests();
+    let mut command = folder.command();
+    command.args(["--lab", "-C"]).arg(folder.path());
+    command.args(["apply", "p.plim"]);
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let journal = || std::fs::read_to_string(folder.state()).unwrap_or_default();
+    assert!(kill_when(child, || journal().contains("/operations/")));
+    let writes = |requests: &[String]| requests.iter().filter(|r| r.starts_with("PUT")).count();
+    assert_eq!(writes(&folder.requests()), 1);
+    // The address that is kept opens nothing by itself.
+    let kept = journal();
+    let (_, query) = kept.split_once("/operations/").unwrap();
+    let (_, query) = query.split_once('?').unwrap();
+    let (query, _) = query.split_once('"').unwrap();
+    assert!(
+        query.split('&').all(|p| p.starts_with("api-version=")),
+        "{query}"
+    );
+
+    folder.lab(&["lab", "fault", "off"]).exits(0);
+    folder.clear_requests();
+    folder.lab(&["apply", "p.plim"]).exits(0);
+    let requests = folder.requests();
+    let of_operations = |r: &String| r.starts_with("GET ") && r.contains("/operations/");
+    assert!(
+        requests.first().is_some_and(of_operations),
+        "the operation is asked first: {requests:#?}"
+    );
+    assert_eq!(writes(&requests), 0, "{requests:#?}");
+    folder.lab(&["plan", "--detailed-exitcode"]).exits(0);
+    let served = folder.probe("65.52.0.1:8001", 4);
+    assert!(served.iter().all(|p| p["ok"] == true), "{served:?}");
+}
+
 #[test]
 fn at_any_write_of_the_journal() {
     if !namespaces() {

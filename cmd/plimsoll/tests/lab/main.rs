@@ -12,6 +12,8 @@ mod azurite;
 mod begin;
 /// Ten changes in one PUT, a removal under load, a lost state.
 mod changes;
+/// How many requests the largest load balancer takes: one to plan, four and the polls to apply.
+mod counts;
 /// Load balancers recorded from real Azure, with one rule of ours.
 mod existing;
 /// `kill -9` between any two requests and at any write of the journal.

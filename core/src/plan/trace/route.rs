@@ -6,7 +6,7 @@ use crate::config::{DataLoadBalancer, DesiredLoadBalancer};
 use crate::model::guest::Interface;
 use crate::model::observed::{Observation, Observed};
 use crate::model::{
-    Addr, ArmId, IpConfiguration, Item, ItemKind, Kind, LoadBalancer, Protocol, Rule,
+    Addr, ArmId, IpConfiguration, Item, ItemKind, Kind, LoadBalancer, PoolAddress, Protocol, Rule,
 };
 use crate::plan::addresses::{PublicAddresses, frontend_address};
 use crate::plan::load_balancer::owned;
@@ -289,13 +289,9 @@ impl<'a> World<'a> {
         let addresses = pools
             .iter()
             .filter_map(|pool| load_balancer.item(ItemKind::BackendPool, pool.name()))
-            .filter_map(|pool| match pool.attributes.get("addresses") {
-                Some(crate::model::Attr::Map(addresses)) => Some(addresses),
-                Some(_) | None => None,
-            })
-            .flatten();
-        for (name, address) in addresses {
-            let address: Option<IpAddr> = address.parse().ok();
+            .flat_map(Item::addresses);
+        for PoolAddress { name, address, .. } in addresses {
+            let address = Some(address);
             let guest = self
                 .question
                 .desired
@@ -304,14 +300,14 @@ impl<'a> World<'a> {
                 .find_map(|(addr, guest)| {
                     let holds = |interface: &&Interface| {
                         let found = ip_configuration(interface, self.question.observed);
-                        address.is_some() && found.and_then(|c| c.private_address) == address
+                        found.and_then(|c| c.private_address) == address
                     };
                     Some((addr, guest.interfaces.iter().find(holds)?))
                 });
             let base = match guest {
                 Some((addr, interface)) => self.of_guest(addr, interface),
                 None => Candidate {
-                    name: name.clone(),
+                    name: name.to_owned(),
                     guest: None,
                     by: String::new(),
                     ip_configuration: None,

@@ -121,6 +121,10 @@ impl ObserveAzure for World {
         })
     }
 
+    async fn public_ip_prefix(&self, _id: &ArmId) -> Observation<PublicIpPrefix> {
+        Observation::Absent
+    }
+
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {
         self.with(|w| {
             w.reads += 1;

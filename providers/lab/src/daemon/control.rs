@@ -156,6 +156,11 @@ async fn seed(State(control): State<Arc<Control>>, Json(seed): Json<Seed>) -> An
             .prefer_address(&public.id, public.address)
             .map_err(|error| bad(&error))?;
     }
+    for prefix in &seed.public_ip_prefixes {
+        store
+            .ensure_public_ip_prefix(prefix, location)
+            .map_err(|error| bad(&error))?;
+    }
     // Only what the seed names: a NIC that was deleted by hand is not brought back by another guest.
     for wanted in &seed.guests {
         let guest = inventory
