@@ -67,7 +67,7 @@ pub(crate) fn nightly(words: &[String]) -> Result<(), String> {
 
 fn every_fault() -> Result<(), String> {
     tools::cargo_with(
-        &["test", "-p", "plimsoll-azure", "--test", "faults"],
+        &["test", "--workspace", "--test", "faults"],
         &[("PLIMSOLL_EVERY_FAULT", "1")],
     )
 }
@@ -76,8 +76,7 @@ fn azure_cli() -> Result<(), String> {
     python::install_azure_cli()?;
     tools::cargo(&[
         "test",
-        "-p",
-        "plimsoll-lab",
+        "--workspace",
         "--test",
         "microsoft_clients",
         "--",
@@ -89,8 +88,7 @@ fn cut_everywhere() -> Result<(), String> {
     let test = "a_script_that_was_cut_at_any_byte_does_nothing";
     tools::cargo(&[
         "test",
-        "-p",
-        "plimsoll-guest",
+        "--workspace",
         "--test",
         "windows",
         test,
