@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 pub(crate) async fn run(context: &Context, command: &GuestCommand) -> Result<Exit, Failure> {
     let GuestCommand::Script { guest, undo } = command;
-    let loaded = pipeline::load(context)?;
+    let loaded = pipeline::load_and_discover(context).await?;
     let configuration = &loaded.configuration;
     let desired = &configuration.desired;
     let prior = state::read(context, &configuration.settings).await?;

@@ -159,7 +159,7 @@ fn a_pool_of_addresses_lives_through_create_change_drift_and_delete() {
     put(&folder, &id, &before);
     folder.write(&configuration(&[]));
     folder.apply();
-    assert_eq!(addresses(&shown()), [two.clone()].into());
+    assert_eq!(addresses(&shown()), [two].into());
     let ready = || holds(&folder, "vm2");
     eventually("who is in the pool is ready, whoever put it there", ready);
     assert_eq!(who_answers(&folder), names(["vm2"]));

@@ -154,7 +154,12 @@ fn guests_are_whoever_is_in_the_pool() {
         })
         .collect();
     assert!(by_us.is_empty(), "{by_us:?}");
-    // What goes is in the state: nobody has to be discovered, even where the load balancer is gone.
+    // What goes is in the state, so nobody has to be discovered: the load balancer may be gone.
+    let id = format!("{LOAD_BALANCERS}/web");
+    folder.lab(&["lab", "arm", "DELETE", &id]).exits(0);
+    eventually("it is gone", || {
+        folder.lab(&["lab", "arm", "GET", &id]).code != 0
+    });
     folder.lab(&["destroy", "--auto-approve"]).exits(0);
     let held = folder.inside("vm.vm1", "ip -o addr show dev lo");
     assert!(!held.contains("10.0.0.201"), "{held}");

@@ -45,7 +45,7 @@ fn by_its_own_name(text: &str, deployment: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let line = match line.split_once('"') {
-            Some((word, _)) if word == "guest " => line.replace("-nic\" {", "\" {"),
+            Some(("guest ", _)) => line.replace("-nic\" {", "\" {"),
             Some((word, _)) if word.trim_start().starts_with("deployment") => {
                 format!("{word}{deployment:?}")
             }
@@ -82,7 +82,14 @@ fn what_is_imported_of_an_example_changes_nothing() {
     }
     for (example, guests) in EXAMPLES {
         let folder = Folder::example(example);
-        folder.lab(&["apply", "--auto-approve"]);
+        let mut apply = vec!["apply", "--auto-approve"];
+        if example == "sql-always-on" {
+            // They run Windows, and no lab has such guests.
+            for guest in ["guest.sql[\"sql1\"]", "guest.sql[\"sql2\"]"] {
+                apply.extend(["--accept-unready", guest]);
+            }
+        }
+        folder.lab(&apply);
         let deployment = taken_away(folder.path());
         let balancers = balancers(&folder);
         assert!(!balancers.is_empty(), "{example}");
