@@ -61,6 +61,9 @@ pub struct NetworkFacts {
     /// Which way an answer to an outside client leaves, for each address of the guest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replies: Vec<ReplyPath>,
+    /// Which way an answer to Azure's health probe leaves, for each IPv4 address. The kernel's reverse path filter asks it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probe_replies: Vec<ReplyPath>,
 }
 
 impl NetworkFacts {
@@ -69,13 +72,24 @@ impl NetworkFacts {
             hardware,
             persisted,
             replies,
+            probe_replies,
         } = self;
-        hardware.is_empty() && persisted.is_empty() && replies.is_empty()
+        hardware.is_empty()
+            && persisted.is_empty()
+            && replies.is_empty()
+            && probe_replies.is_empty()
     }
 
     /// The way an answer from this address leaves.
     pub fn reply_from(&self, source: IpAddr) -> Option<&ReplyPath> {
         self.replies.iter().find(|reply| reply.source == source)
+    }
+
+    /// The way the answer to a health probe leaves that was sent to this address.
+    pub fn probe_reply_from(&self, source: IpAddr) -> Option<&ReplyPath> {
+        self.probe_replies
+            .iter()
+            .find(|reply| reply.source == source)
     }
 
     /// Files that name this address.

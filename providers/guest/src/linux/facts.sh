@@ -72,19 +72,21 @@ print_persisted() {
         word = substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH)
         if (word ~ /[0-9A-Fa-f]/ && !seen[FILENAME word]++) print word " " FILENAME } }' "$@" 2>/dev/null
 }
-# The way of an answer to a client far away, for each address that is not only for this machine: one line for each way.
-# The far ends are addresses that documentation is written with.
-print_replies() {
-  for family in 4 6; do
-    if [ "$family" = 4 ]; then far=192.0.2.1; else far=2001:db8::1; fi
-    ip -o "-$family" addr show 2>/dev/null | awk -v far="$far" '$4 !~ /^(127\.|::1\/|fe80:)/ {
-      sub("/.*", "", $4); print "route get " far " from " $4 }' | ip "-$family" -o -force -batch - 2>/dev/null | awk '{
-      from = ""; dev = ""; via = "-"
-      for (i = 1; i < NF; i++) { if ($i == "from") from = $(i + 1); if ($i == "dev") dev = $(i + 1); if ($i == "via") via = $(i + 1) }
-      if (from != "" && dev != "") ways[dev " " via] = ways[dev " " via] " " from }
-      END { for (way in ways) print way ways[way] }' | sort
-  done
+# FAMILY FAR: the way of an answer to that address, for each address that is not only for this machine: one line for each way.
+print_ways() {
+  ip -o "-$1" addr show 2>/dev/null | awk -v far="$2" '$4 !~ /^(127\.|::1\/|fe80:)/ {
+    sub("/.*", "", $4); print "route get " far " from " $4 }' | ip "-$1" -o -force -batch - 2>/dev/null | awk '{
+    from = ""; dev = ""; via = "-"
+    for (i = 1; i < NF; i++) { if ($i == "from") from = $(i + 1); if ($i == "dev") dev = $(i + 1); if ($i == "via") via = $(i + 1) }
+    if (from != "" && dev != "") ways[dev " " via] = ways[dev " " via] " " from }
+    END { for (way in ways) print way ways[way] }' | sort
 }
+# The far ends of clients are addresses that documentation is written with; probes come from the platform's own.
+print_replies() {
+  print_ways 4 192.0.2.1
+  print_ways 6 2001:db8::1
+}
+print_probe_replies() { print_ways 4 168.63.129.16; }
 print_record_digest() { sha256sum </var/lib/plimsoll/record.json; }
 print_sections() {
   command_section hostname uname -n
@@ -102,6 +104,7 @@ print_sections() {
   command_section drivers print_drivers
   command_section persisted print_persisted
   command_section replies print_replies
+  command_section probe_replies print_probe_replies
   command_section settings print_settings
   command_section nftables nft -j list ruleset
   command_section iptables iptables-save

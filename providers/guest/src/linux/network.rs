@@ -10,6 +10,7 @@ pub(crate) fn read(sections: &Sections) -> NetworkFacts {
         hardware: hardware(ok("links"), ok("drivers")),
         persisted: ok("persisted").lines().filter_map(persisted).collect(),
         replies: ok("replies").lines().flat_map(replies).collect(),
+        probe_replies: ok("probe_replies").lines().flat_map(replies).collect(),
     }
 }
 

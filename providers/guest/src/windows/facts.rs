@@ -309,6 +309,7 @@ fn network(
             })
             .collect(),
         replies: Vec::new(),
+        probe_replies: Vec::new(),
     }
 }
 

@@ -190,10 +190,11 @@ fn every_shell_runs_both_scripts() {
                 "{shell}: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
-            assert!(
-                plimsoll_guest::linux::facts::parse(&output.stdout).is_ok(),
-                "{shell}"
-            );
+            let facts = plimsoll_guest::linux::facts::parse(&output.stdout).unwrap();
+            // The kernel gives two numbers in one piece, and only once.
+            let range = &facts.settings["net.ipv4.ip_local_port_range"];
+            assert_eq!(range.split(' ').count(), 2, "{shell}: {range}");
+            assert!(facts.settings.contains_key("net.ipv4.conf.lo.rp_filter"));
         }
         crate::namespace::assert_same(&namespace.everything(), &before, shell);
     }
