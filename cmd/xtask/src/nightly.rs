@@ -34,6 +34,10 @@ const STEPS: &[Step] = &[
         run: many_hosts,
     },
     Step {
+        name: "a Linux script cut at every byte",
+        run: cut_linux_everywhere,
+    },
+    Step {
         name: "a Windows script cut at every byte",
         run: cut_everywhere,
     },
@@ -82,6 +86,14 @@ fn azure_cli() -> Result<(), String> {
         "--",
         "--ignored",
     ])
+}
+
+fn cut_linux_everywhere() -> Result<(), String> {
+    let test = "a_script_that_was_cut_does_nothing";
+    tools::cargo_with(
+        &["test", "-p", "plimsoll-guest", "--test", "linux", test],
+        &[("PLIMSOLL_EVERY_BYTE", "1")],
+    )
 }
 
 fn cut_everywhere() -> Result<(), String> {
