@@ -463,13 +463,14 @@ Examples:
   plimsoll trace 65.52.0.1:80
   plimsoll trace 65.52.0.2:53/udp
   plimsoll trace '[2001:db8::1]:443'
+  plimsoll trace 65.52.0.1:80 65.52.0.2:80    each, after reading once
   plimsoll trace 65.52.0.1:80 --desired    as it will be once the configuration is applied
 
 Exit codes: 0 every member that should serve does, 2 it does not serve, 3 something could not be read")]
 pub(crate) struct TraceArguments {
     /// For example 65.52.0.1:80, 65.52.0.2:53/udp or [2001:db8::1]:80
-    #[arg(value_name = "IP:PORT[/PROTOCOL]")]
-    pub(crate) destination: String,
+    #[arg(value_name = "IP:PORT[/PROTOCOL]", required = true)]
+    pub(crate) destinations: Vec<String>,
 
     /// Trace the configuration as if it were applied, with the listeners that are there now
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `trace`: follows one destination to the members and into the guests, and names where packets are dropped. Reads only.
+//! `trace`: follows destinations to the members and into the guests, and names where packets are dropped. Reads only.
 
 use crate::args::TraceArguments;
 use crate::context::Context;
@@ -12,11 +12,13 @@ use crate::world;
 use plimsoll_core::apply;
 use plimsoll_core::model::Addr;
 use plimsoll_core::model::observed::Observed;
-use plimsoll_core::plan::{self, Basis, TraceQuestion, Wanted};
+use plimsoll_core::plan::{self, Basis, Destination, Trace, TraceQuestion, Wanted};
 use std::collections::BTreeSet;
 
 pub(crate) async fn run(context: &Context, arguments: &TraceArguments) -> Result<Exit, Failure> {
-    let destination = destination::parse(&arguments.destination, "trace")?;
+    let destinations = arguments.destinations.iter();
+    let destinations = destinations.map(|text| destination::parse(text, "trace"));
+    let destinations: Vec<Destination> = destinations.collect::<Result<_, _>>()?;
     let loaded = pipeline::load_and_discover(context).await?;
     let configuration = &loaded.configuration;
     let prior = state::read(context, &configuration.settings).await?;
@@ -30,20 +32,22 @@ pub(crate) async fn run(context: &Context, arguments: &TraceArguments) -> Result
     } else {
         Basis::Observed
     };
-    let question = |observed: &Observed| {
-        plan::trace(&TraceQuestion {
+    let follow = |observed: &Observed| -> Vec<Trace> {
+        let question = |&destination: &Destination| TraceQuestion {
             desired: &configuration.desired,
             observed,
             prior: prior.as_ref(),
             destination,
             basis,
-        })
+        };
+        let questions = destinations.iter().map(question);
+        questions.map(|question| plan::trace(&question)).collect()
     };
     // Azure's half says whom the packets can reach: nobody else is asked.
-    let outside = question(&observed);
+    let outside = follow(&observed);
     let reached: BTreeSet<&Addr> = outside
-        .routes
         .iter()
+        .flat_map(|trace| &trace.routes)
         .flat_map(|route| &route.members)
         .filter_map(|member| member.guest.as_ref())
         .collect();
@@ -55,13 +59,17 @@ pub(crate) async fn run(context: &Context, arguments: &TraceArguments) -> Result
     let facts = apply::observe(&inside, &world.read_azure, &world.guests).await;
     observed.guests = facts.guests;
 
-    let trace = question(&observed);
+    let traces = follow(&observed);
     context.view.trace(&TraceShown {
-        trace: &trace,
+        traces: &traces,
         told: &loaded.told,
         apply: &context.call("apply"),
     });
+    let (serve, complete) = (
+        traces.iter().all(Trace::serves),
+        traces.iter().all(Trace::is_complete),
+    );
     Ok(Exit::Different
-        .when(!trace.serves())
-        .max(Exit::Unread.when(!trace.is_complete())))
+        .when(!serve)
+        .max(Exit::Unread.when(!complete)))
 }

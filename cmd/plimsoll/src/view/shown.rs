@@ -126,10 +126,10 @@ pub(crate) struct Story<'a> {
     pub(crate) next: &'a [(String, String)],
 }
 
-/// A trace, and the command that applies.
+/// A trace for each destination that was asked, and the command that applies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TraceShown<'a> {
-    pub(crate) trace: &'a Trace,
+    pub(crate) traces: &'a [Trace],
     pub(crate) told: &'a Told,
     /// `plimsoll apply`, as this call would say it.
     pub(crate) apply: &'a str,

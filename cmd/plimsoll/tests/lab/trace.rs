@@ -48,17 +48,20 @@ fn a_trace_says_what_packets_show() {
     );
     folder.lab(&["trace", GREEN]).exits(2);
     folder.apply();
-    for destination in [
+    let all = [
         GREEN,
         "65.52.0.2:80",
         "65.52.0.1:8000",
         "65.52.0.1:81",
         "65.52.0.2:53/udp",
-    ] {
-        let trace = folder
-            .lab(&["trace", destination, "--json"])
-            .exits(0)
-            .json();
+    ];
+    let words = [&["trace", "--json"][..], &all].concat();
+    let traces = folder.lab(&words).exits(0).json();
+    assert_eq!(
+        (&traces["kind"], &traces["serves"]),
+        (&json!("traces"), &json!(true))
+    );
+    for (destination, trace) in all.iter().zip(traces["traces"].as_array().unwrap()) {
         assert_eq!(trace["serves"], true, "{trace}");
         assert!(answering(&folder, destination).1, "{destination}");
     }

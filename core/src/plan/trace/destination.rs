@@ -31,10 +31,13 @@ impl FromStr for Destination {
             Some(protocol @ (Protocol::Tcp | Protocol::Udp)) => protocol,
             Some(Protocol::All) | None => return Err(NotADestination::Protocol(word.to_owned())),
         };
-        let socket = place
-            .parse()
-            .map_err(|_| NotADestination::Socket(place.to_owned()))?;
-        Ok(Self { socket, protocol })
+        // No packet has port 0, and an IPv4 address may be written in the form of IPv6.
+        let socket = place.parse().ok().filter(|s: &SocketAddr| s.port() != 0);
+        let socket = socket.ok_or_else(|| NotADestination::Socket(place.to_owned()))?;
+        Ok(Self {
+            socket: SocketAddr::new(socket.ip().to_canonical(), socket.port()),
+            protocol,
+        })
     }
 }
 
@@ -60,6 +63,7 @@ mod tests {
             ("65.52.0.1:80", "65.52.0.1:80/tcp"),
             ("65.52.0.2:53/UDP", "65.52.0.2:53/udp"),
             ("[fd00::1]:80/tcp", "[fd00::1]:80/tcp"),
+            ("[::ffff:65.52.0.1]:80", "65.52.0.1:80/tcp"),
         ] {
             assert_eq!(text.parse::<Destination>().unwrap().to_string(), shown);
         }
@@ -68,6 +72,7 @@ mod tests {
             "65.52.0.1:80/icmp",
             "65.52.0.1:80/all",
             "web:80",
+            "65.52.0.1:0",
             "fd00::1:80",
             "",
         ] {

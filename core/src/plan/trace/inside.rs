@@ -1,7 +1,7 @@
 //! Inside a guest: probe, address, firewall, listener and the way back, from its facts.
 
 use super::member::{Candidate, Way};
-use super::{Fix, Hop, HopKind, HopState};
+use super::{Fix, Hop, HopKind, HopState, security};
 use crate::config::GuestMode;
 use crate::model::guest::{
     AZURE_PROBE_SOURCE, EntryKey, FirewallKind, GuestFacts, InterfaceAddress, Packet, Verdict,
@@ -42,6 +42,10 @@ pub(super) fn hops(
     hops.push(inside.reply(destination));
     hops
 }
+
+const UNHEALTHY: &str = "Azure sends a member without an answer to its probe nothing";
+const UNLOGGED: &str =
+    "the kernel drops such packets when they arrive, and nothing logs it: plimsoll explain PL0312";
 
 struct Inside<'a> {
     way: &'a Way<'a>,
@@ -85,6 +89,13 @@ impl Inside<'_> {
             destination: own,
             port: Some(port),
         };
+        let outside = security::probe(self.way, self.candidate, own, port);
+        if let Some(hop) = outside.or_else(|| self.filtered_probe(own, &at)) {
+            return match hop.state {
+                HopState::Broken => hop.note(UNHEALTHY),
+                _ => hop,
+            };
+        }
         match self.facts.firewall.judge(&packet) {
             Verdict::Refused {
                 rule,
@@ -98,7 +109,7 @@ impl Inside<'_> {
                     format!("{at}: {rule} refuses {AZURE_PROBE_SOURCE}"),
                     self.firewall_fix(opened_in, &rule, &packet),
                 )
-                .note("Azure sends a member without an answer to its probe nothing");
+                .note(UNHEALTHY);
             }
             Verdict::Unclear { rule, .. } => {
                 return Hop::unknown(
@@ -137,8 +148,39 @@ impl Inside<'_> {
                     },
                 },
             )
-            .note("Azure sends a member without an answer to its probe nothing"),
+            .note(UNHEALTHY),
         }
+    }
+
+    /// The kernel drops a probe before the firewall sees it where the way back is by another interface. On Azure a route to
+    /// the platform's address comes with DHCP, for the first NIC alone.
+    fn filtered_probe(&self, own: IpAddr, at: &str) -> Option<Hop> {
+        let arrives = self.interface_of(own)?;
+        let back = self.facts.network.probe_reply_from(own)?;
+        (back.interface != arrives && self.strict_reverse_path(arrives)).then(|| {
+            Hop::broken(
+                HopKind::Probe,
+                format!(
+                    "{at}: the way to {AZURE_PROBE_SOURCE} is by {}, and rp_filter is strict on {arrives}",
+                    back.interface
+                ),
+                self.loosen(arrives),
+            )
+            .note(UNLOGGED)
+        })
+    }
+
+    fn loosen(&self, interface: &str) -> Fix {
+        Fix::Hand {
+            what: format!(
+                "in {}: sysctl -w net.ipv4.conf.{interface}.rp_filter=2, or a route table of its own for {interface}",
+                self.guest.name()
+            ),
+        }
+    }
+
+    fn interface_of(&self, own: IpAddr) -> Option<&str> {
+        self.facts.holds(own).map(|held| held.interface.as_str())
     }
 
     fn address(&self, destination: IpAddr) -> Hop {
@@ -153,25 +195,57 @@ impl Inside<'_> {
     }
 
     fn held(&self, held: &InterfaceAddress) -> Hop {
-        let hop = Hop::passes(
+        let address = held.address.addr();
+        let mut hop = Hop::passes(
             HopKind::Address,
             format!("{} on {}", held.address, held.interface),
         );
-        let whole = held.address.prefix_len() == held.address.max_prefix_len();
-        let hop = if self.facts.is_loopback(&held.interface) && !whole {
-            hop.note(format!(
-                "the guest takes all of {} for itself, so that no reply to it leaves: plimsoll explain PL0303",
-                held.address.trunc()
-            ))
-        } else {
-            hop
-        };
-        let key = EntryKey::Address(Where::Known(held.address.addr()));
+        if let Some(wide) = self.wide(address) {
+            hop = hop
+                .note(format!(
+                    "the guest takes all of {} for itself, so that no reply to it leaves: plimsoll explain PL0303",
+                    wide.address.trunc()
+                ))
+                .note(format!("to narrow it: {}", self.narrow(wide)));
+        }
+        let key = EntryKey::Address(Where::Known(address));
         let kept = self.facts.survives.contains(&key);
-        if self.way.mode == GuestMode::Loopback && self.way.ours && !kept {
-            hop.note("plimsoll has nothing in the guest that puts it back after a reboot")
-        } else {
-            hop
+        if self.way.mode != GuestMode::Loopback || !self.way.ours || kept {
+            return hop;
+        }
+        let mut keepers = self.facts.network.keepers_of(address);
+        hop.note(match keepers.next() {
+            Some(kept) => format!(
+                "after a reboot {} brings it back ({})",
+                kept.owner, kept.file
+            ),
+            None => "plimsoll has nothing in the guest that puts it back after a reboot".to_owned(),
+        })
+    }
+
+    /// The address with a netmask that makes its neighbours the guest itself. IPv4 may hold it twice.
+    fn wide(&self, address: IpAddr) -> Option<&InterfaceAddress> {
+        let mut all = self.facts.addresses.iter();
+        all.find(|a| {
+            a.address.addr() == address
+                && a.address.prefix_len() != a.address.max_prefix_len()
+                && self.facts.is_loopback(&a.interface)
+        })
+    }
+
+    fn narrow(&self, wide: &InterfaceAddress) -> String {
+        let address = wide.address.addr();
+        let whole = wide.address.max_prefix_len();
+        let name = self.guest.name();
+        if self.facts.init == "windows" {
+            return format!("in {name}: Set-NetIPAddress {address} -PrefixLength {whole}");
+        }
+        // An IPv6 address has one netmask, so there the wide one must go first.
+        let add = format!("ip addr replace {address}/{whole} dev {}", wide.interface);
+        let remove = format!("ip addr del {} dev {}", wide.address, wide.interface);
+        match address {
+            IpAddr::V4(_) => format!("in {name}: {add} && {remove}"),
+            IpAddr::V6(_) => format!("in {name}: {remove} && {add}"),
         }
     }
 
@@ -338,12 +412,7 @@ impl Inside<'_> {
     /// Replies go directly to the client, with the address that it asked as their source.
     fn reply(&self, destination: IpAddr) -> Hop {
         let own = self.candidate.own_address;
-        let arrives = self
-            .facts
-            .addresses
-            .iter()
-            .find(|a| Some(a.address.addr()) == own)
-            .map(|a| a.interface.as_str());
+        let arrives = own.and_then(|own| self.interface_of(own));
         let Some(arrives) = arrives else {
             return Hop::unknown(
                 HopKind::Reply,
@@ -356,14 +425,9 @@ impl Inside<'_> {
             Some(way) if way.interface != arrives && strict => Hop::broken(
                 HopKind::Reply,
                 format!("it would leave by {}, and rp_filter is strict on {arrives}", way.interface),
-                Fix::Hand {
-                    what: format!(
-                        "in {}: sysctl -w net.ipv4.conf.{arrives}.rp_filter=2, or a route table of its own for {arrives}",
-                        self.guest.name()
-                    ),
-                },
+                self.loosen(arrives),
             )
-            .note("the kernel drops such packets when they arrive, and nothing logs it: plimsoll explain PL0312"),
+            .note(UNLOGGED),
             Some(way) if way.interface != arrives => Hop::passes(
                 HopKind::Reply,
                 format!("{}, source {destination}", way.interface),

@@ -2,8 +2,51 @@
 
 use super::member::{Candidate, Way};
 use super::{Fix, Hop, HopKind};
+use crate::model::Protocol;
 use crate::model::security::{Packet, Source, Verdict};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+/// The probe where a group denies it, or may: Azure's own address to the VM's own.
+pub(super) fn probe(
+    way: &Way<'_>,
+    candidate: &Candidate<'_>,
+    own: IpAddr,
+    port: u16,
+) -> Option<Hop> {
+    let id = candidate.ip_configuration.as_ref()?;
+    let guard = way.question.observed.guard(&id.parent()?, id.name())?;
+    let packet = Packet {
+        protocol: Protocol::Tcp,
+        source: Source::Probe,
+        destination: own,
+        destination_is_public: false,
+        port: Some(port),
+    };
+    let at = SocketAddr::new(own, port);
+    match guard.judge(&packet) {
+        Verdict::Denied { by } => Some(Hop::broken(
+            HopKind::Probe,
+            format!("{at}: {} of {} denies it", by.rule, by.group.name()),
+            Fix::Hand {
+                what: format!(
+                    "allow the service tag AzureLoadBalancer before {} in {}",
+                    by.rule,
+                    by.group.name()
+                ),
+            },
+        )),
+        Verdict::Depends { by, why } => Some(Hop::unknown(
+            HopKind::Probe,
+            format!(
+                "{at}: {} of {} may deny it: {why}",
+                by.rule,
+                by.group.name()
+            ),
+        )),
+        // What could not be read is said where the traffic itself is judged.
+        Verdict::Allowed { .. } | Verdict::NoGroup | Verdict::Unread { .. } => None,
+    }
+}
 
 /// `None` where nothing is known of the interface: nobody here declares it.
 pub(super) fn hop(way: &Way<'_>, candidate: &Candidate<'_>) -> Option<Hop> {

@@ -236,14 +236,14 @@ type Fault = (fn(&mut World), HopKind, bool, bool);
 
 #[test]
 fn each_fault_is_found_at_its_hop() {
-    let faults: [(&str, Fault); 12] = [
+    let faults: [(&str, Fault); 14] = [
         (
-            "a network security group denies it",
+            "a network security group denies it, and the probe with it",
             (
                 |w| guard(w, "vm2", Access::Deny),
                 HopKind::SecurityGroup,
                 false,
-                true,
+                false,
             ),
         ),
         (
@@ -262,6 +262,51 @@ fn each_fault_is_found_at_its_hop() {
                 HopKind::Reply,
                 false,
                 true,
+            ),
+        ),
+        (
+            "the way to the platform's address is by another interface, and rp_filter is strict",
+            (
+                |w| {
+                    let facts = w.facts(2);
+                    let strict = ("net.ipv4.conf.eth0.rp_filter".to_owned(), "1".to_owned());
+                    facts.settings.extend([strict]);
+                    facts.network.probe_replies = vec![ReplyPath {
+                        source: "10.0.0.12".parse().unwrap(),
+                        interface: "eth1".to_owned(),
+                        via: None,
+                    }];
+                },
+                HopKind::Probe,
+                false,
+                false,
+            ),
+        ),
+        (
+            "a network security group denies the probe",
+            (
+                |w| {
+                    guard(w, "vm2", Access::Deny);
+                    let groups = w.observed.security_groups.values_mut();
+                    for group in groups {
+                        let Observation::Present(group) = group else {
+                            continue;
+                        };
+                        for rule in &mut group.inbound {
+                            rule.sources = vec![Prefix::Tag("AzureLoadBalancer".to_owned())];
+                        }
+                        let others = SecurityRule {
+                            priority: 200,
+                            access: Access::Allow,
+                            sources: vec![Prefix::Any],
+                            ..group.inbound[0].clone()
+                        };
+                        group.inbound.push(others);
+                    }
+                },
+                HopKind::Probe,
+                false,
+                false,
             ),
         ),
         (

@@ -3,7 +3,7 @@ use crate::failure::Failure;
 use crate::view::golden::assert_golden;
 use crate::view::shown::{PlanShown, Probe, Reformatted, TraceShown};
 use crate::view::{Detail, Look, sample};
-use plimsoll_core::plan::Plan;
+use plimsoll_core::plan::{Basis, HopState, MemberVerdict, Plan};
 use std::time::Duration;
 
 fn shown(plan: &Plan, look: Look) -> String {
@@ -217,7 +217,7 @@ fn a_trace_side_by_side_and_one_below_the_other() {
     let told = sample::told();
     let text = |trace: &plimsoll_core::plan::Trace, width| {
         let shown = TraceShown {
-            trace,
+            traces: std::slice::from_ref(trace),
             told: &told,
             apply: "plimsoll apply",
         };
@@ -239,4 +239,25 @@ fn a_trace_side_by_side_and_one_below_the_other() {
         })
         .collect();
     assert_golden("trace-1000.txt", &text(&many, 120));
+
+    // Several destinations at once: one that nobody takes, and one that apply mends.
+    let mut nobody = two.clone();
+    nobody.destination = "65.52.0.1:443".parse().unwrap();
+    nobody.routes.clear();
+    nobody.near = vec!["rule \"green\" takes 65.52.0.1:80/tcp".to_owned()];
+    let mut later = two;
+    later.basis = Basis::Desired;
+    for member in &mut later.routes[0].members {
+        member.verdict = MemberVerdict::Serves;
+        for hop in member.hops.iter_mut().filter(|h| h.fix.is_some()) {
+            hop.state = HopState::AfterApply;
+        }
+    }
+    let shown = TraceShown {
+        traces: &[nobody, later],
+        told: &told,
+        apply: "plimsoll apply",
+    };
+    let look = Look::plain(120);
+    assert_golden("trace-several.txt", &trace::page(&shown, look).text(look));
 }

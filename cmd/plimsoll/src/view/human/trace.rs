@@ -1,7 +1,9 @@
 //! The way of the packets: a column for each member where they fit side by side, otherwise one below the other.
 
 use super::page::{Ink, Line, Page};
+use crate::context::quoted;
 use crate::view::{Look, TraceShown, words};
+use plimsoll_core::model::Addr;
 use plimsoll_core::plan::{
     Basis, Fix, Hop, HopKind, HopState, MemberTrace, MemberVerdict, Route, Trace,
 };
@@ -13,22 +15,25 @@ const MOST_COLUMNS: usize = 3;
 const MOST_NAMES: usize = 5;
 
 pub(super) fn page(shown: &TraceShown<'_>, look: Look) -> Page {
-    let trace = shown.trace;
     let mut page = Page::default();
-    if trace.routes.is_empty() {
-        nobody(trace, &mut page);
-    }
-    for route in &trace.routes {
+    for trace in shown.traces {
         page.gap();
-        headline(trace, route, &mut page);
-        page.gap();
-        if !columns(route, look, &mut page) {
-            blocks(route, &mut page);
+        if trace.routes.is_empty() {
+            nobody(trace, &mut page);
         }
-        page.gap();
-        closing(route, shown.apply, &mut page);
+        for route in &trace.routes {
+            page.gap();
+            headline(trace, route, &mut page);
+            page.gap();
+            if !columns(route, look, &mut page) {
+                blocks(route, &mut page);
+            }
+            page.gap();
+            closing(route, shown.apply, &mut page);
+        }
     }
-    for why in &trace.unread {
+    let unread: BTreeSet<&String> = shown.traces.iter().flat_map(|t| &t.unread).collect();
+    for why in unread {
         page.line(Line::default().ink(Ink::Warning, "! ").put(why).hang(2));
     }
     page
@@ -253,9 +258,10 @@ fn closing(route: &Route, apply: &str, page: &mut Page) {
     }
 }
 
-/// Apply, where it mends something, and each thing that a person has to do.
+/// Apply, where it mends something, and each thing that a person has to do. Where one guest is broken, its own part is
+/// enough.
 fn fixes(members: &[&MemberTrace], apply: &str) -> Vec<String> {
-    let mut apply_mends = false;
+    let mut mended: BTreeSet<&Addr> = BTreeSet::new();
     let mut by_hand: Vec<String> = Vec::new();
     let broken = members
         .iter()
@@ -263,14 +269,18 @@ fn fixes(members: &[&MemberTrace], apply: &str) -> Vec<String> {
         .filter(|h| h.state == HopState::Broken);
     for fix in broken.filter_map(|h| h.fix.as_ref()) {
         match fix {
-            Fix::Apply { .. } => apply_mends = true,
+            Fix::Apply { guest } => {
+                mended.insert(guest);
+            }
             Fix::Hand { what } if by_hand.contains(what) => {}
             Fix::Hand { what } => by_hand.push(what.clone()),
         }
     }
     let mut all = Vec::new();
-    if apply_mends {
-        all.push(apply.to_owned());
+    match mended.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [guest] => all.push(format!("{apply} --target {}", quoted(&guest.to_string()))),
+        _ => all.push(apply.to_owned()),
     }
     all.extend(by_hand);
     all
@@ -280,7 +290,9 @@ fn fixes(members: &[&MemberTrace], apply: &str) -> Vec<String> {
 fn notes(route: &Route, page: &mut Page) {
     let mut said: Vec<(HopKind, &str, Vec<&MemberTrace>)> = Vec::new();
     for member in &route.members {
-        let asked = member.hops.iter().filter(|h| h.state != HopState::NotAsked);
+        // Apply mends what is so now: what it does to packets is no news of the world after it.
+        let now = |hop: &&Hop| !matches!(hop.state, HopState::NotAsked | HopState::AfterApply);
+        let asked = member.hops.iter().filter(now);
         for (hop, note) in asked.flat_map(|hop| hop.notes.iter().map(move |note| (hop, note))) {
             let known = said
                 .iter_mut()

@@ -160,8 +160,10 @@ impl View for Json {
     }
 
     fn trace(&self, shown: &TraceShown<'_>) {
-        let trace = trace::trace(shown.trace);
-        say(&pretty(&versioned(TRACE, "trace", trace)));
+        say(&match shown.traces {
+            [one] => pretty(&versioned(TRACE, "trace", trace::trace(one))),
+            several => pretty(&versioned(TRACE, "traces", trace::traces(several))),
+        });
     }
 
     fn reformatted(&self, files: &[Reformatted], check: bool) {

@@ -179,6 +179,10 @@ fn examples(of: Described) -> Vec<Value> {
                 .map(|t| value(versioned(TRACE, "trace", trace::trace(t))))
                 .collect()
         }
+        Described::Traces => {
+            let both = [sample::trace(), sample::trace()];
+            vec![value(versioned(TRACE, "traces", trace::traces(&both)))]
+        }
         Described::Fmt => {
             let file = Reformatted {
                 file: "web.plim.hcl".to_owned(),

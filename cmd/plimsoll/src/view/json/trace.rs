@@ -23,6 +23,16 @@ pub(super) struct Trace {
     unread: Vec<String>,
 }
 
+/// One trace for each destination that was asked, all from one reading.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Traces {
+    /// Every one of them is served.
+    serves: bool,
+    /// Everything that decides was read.
+    complete: bool,
+    traces: Vec<Trace>,
+}
+
 /// Which world is traced.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -146,6 +156,14 @@ pub(super) fn trace(trace: &plan::Trace) -> Trace {
         routes: trace.routes.iter().map(route).collect(),
         near: trace.near.clone(),
         unread: trace.unread.clone(),
+    }
+}
+
+pub(super) fn traces(traces: &[plan::Trace]) -> Traces {
+    Traces {
+        serves: traces.iter().all(plan::Trace::serves),
+        complete: traces.iter().all(plan::Trace::is_complete),
+        traces: traces.iter().map(trace).collect(),
     }
 }
 
