@@ -42,6 +42,14 @@ pub fn place(protocol: &'static str, address: &str, port: u16) -> Place {
     }
 }
 
+impl Place {
+    /// As `trace` takes it: `[fd00:f1::1]:80/udp`.
+    pub fn destination(&self) -> String {
+        let socket = std::net::SocketAddr::new(self.address, self.port);
+        format!("{socket}/{}", self.protocol)
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.protocol, self.address, self.port)
@@ -178,7 +186,7 @@ impl Bed {
             writeln!(
                 script,
                 "ip link add eth{nic} address 02:00:00:00:0{nic}:1{number} netns {name} type veth peer name p-{name}-{nic}\n\
-                 ip link set p-{name}-{nic} master br0 up"
+                 ip link set p-{name}-{nic} master br{nic} up"
             )
             .unwrap();
         }

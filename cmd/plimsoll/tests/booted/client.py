@@ -11,7 +11,7 @@ def ask(index, protocol, address, port, source=None):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     asking = socket.socket(family, kind)
-    asking.settimeout(1.5)
+    asking.settimeout(1)
     try:
         if source:
             asking.bind((source, 0))

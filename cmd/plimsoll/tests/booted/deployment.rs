@@ -1,10 +1,11 @@
 use crate::bed::{Bed, Place};
-use plimsoll_lab::arm::{ServeOptions, Served, Settings, Store, serve};
+use plimsoll_lab::arm::{ArmRequest, Method, ServeOptions, Served, Settings, Store, serve};
 use plimsoll_lab::fabric::{Fabric, Health, World, program, render};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -143,7 +144,7 @@ impl Deployment {
         self.store.identity().subscription_id
     }
 
-    fn id(&self, kind: &str, name: &str) -> String {
+    pub fn id(&self, kind: &str, name: &str) -> String {
         format!(
             "/subscriptions/{}/resourceGroups/rg-web/providers/Microsoft.Network/{kind}/{name}",
             self.subscription()
@@ -262,12 +263,31 @@ impl Deployment {
         text
     }
 
+    /// A deployment of somebody else, who reads this load balancer and has this guest, too: its folder.
+    pub fn sharing(&self, deployment: &str, guest: &Guest) -> PathBuf {
+        let folder = self.path().join(deployment);
+        std::fs::create_dir(&folder).unwrap();
+        let own = self.configuration(deployment, std::slice::from_ref(guest), &[]);
+        let (head, rest) = own.split_once("\nload_balancer \"web\"").unwrap();
+        let (_, guests) = rest.split_once("\nguest ").unwrap();
+        let guests = guests.replace("load_balancer.web", "data.load_balancer.web");
+        let text = format!(
+            "{head}\ndata \"load_balancer\" \"web\" {{\n  resource_group = \"rg-web\"\n}}\n\nguest {guests}"
+        );
+        std::fs::write(folder.join("other.plim.hcl"), text).unwrap();
+        folder
+    }
+
     /// Runs `plimsoll -C FOLDER …` against the emulated Resource Manager.
     pub fn plimsoll(&self, arguments: &[&str]) -> Answer {
+        self.plimsoll_in(self.path(), arguments)
+    }
+
+    pub fn plimsoll_in(&self, folder: &Path, arguments: &[&str]) -> Answer {
         let identity = self.store.identity();
         let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
             .arg("-C")
-            .arg(self.path())
+            .arg(folder)
             .args(arguments)
             .env("HOME", self.path())
             .env("NO_COLOR", "1")
@@ -288,6 +308,20 @@ impl Deployment {
     #[track_caller]
     pub fn apply(&self) -> Answer {
         self.plimsoll(&["apply", "--auto-approve"]).exits(0)
+    }
+
+    /// What someone else writes to Azure: the resource as it is (or a new one), changed.
+    pub fn by_hand(&self, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let id = self.id(kind, name);
+        let document = self.store.document(&id);
+        let mut body = document.unwrap_or_else(|| json!({ "location": "westeurope" }));
+        change(&mut body);
+        let url = format!("{id}?api-version=2024-01-01");
+        let answer = self
+            .store
+            .answer(&ArmRequest::new(Method::Put, &url, Some(&body)));
+        assert!(answer.status < 300, "{}", answer.text());
+        self.store.settle().unwrap();
     }
 
     /// What was sent to Azure since the last time, reads left out.
@@ -343,12 +377,14 @@ impl Deployment {
                 port: target.port,
             })
             .collect();
-        let up = |answer: &String| !matches!(answer.as_str(), "lost" | "refused");
+        // A refusal comes in several forms, an answer in one.
+        let up =
+            |(place, answer): (&Place, &String)| answer.starts_with(&place.address.to_string());
         let answers = bed.probe(&places);
         let health = targets
             .iter()
             .map(plimsoll_lab::fabric::ProbeTarget::key)
-            .zip(answers.iter().map(up));
+            .zip(places.iter().zip(&answers).map(up));
         let rules = render(&fabric(&Health(health.collect())));
         let mut script = format!("nft -f - <<'END'\n{rules}END\n");
         for (guest, mark) in guests.iter().zip(1..) {

@@ -1,6 +1,8 @@
 ip -o addr | sed 's/valid_lft.*//; s/ scope.*//' | sort
 ip rule
 ip -6 rule
+ip route show table all | grep -v '^local\|^broadcast\|^anycast\|^multicast' | sed 's/ expires [0-9]*sec//' | sort
+ip -6 route show table all | grep -v '^local\|^broadcast\|^anycast\|^multicast' | sed 's/ expires [0-9]*sec//' | sort
 nft -s list ruleset 2>/dev/null | grep -v '^# Warning'
 for tool in iptables ip6tables iptables-legacy ip6tables-legacy; do
   echo "= $tool"
@@ -12,4 +14,6 @@ systemctl list-unit-files --no-legend --no-pager | sed 's/  *$//'
 find /etc /var/lib/plimsoll /var/lib/ufw \( -type f -o -type l \) ! -name record.json \
   ! -name .updated ! -name mtab ! -name 'resolv.conf*' ! -name machine-id -print0 2>/dev/null |
   sort -z | xargs -0 sha256sum 2>/dev/null
-find /etc /var/lib/plimsoll /run/systemd/system -type d 2>/dev/null | grep -vx /var/lib/plimsoll | sort
+# Modes, owners and where links lead, folders too.
+find /etc /var/lib/plimsoll /run/systemd/system \( -name .updated -o -name mtab -o -name 'resolv.conf*' -o -name machine-id \) -prune \
+  -o -printf '%M %U:%G %p %l\n' 2>/dev/null | grep -v ' /var/lib/plimsoll\(/record.json\)\? $' | sort

@@ -31,8 +31,11 @@ done
   while [ "$nic" -lt "$nics" ]; do
     printf '        eth%s:\n            dhcp4: false\n            accept-ra: false\n' "$nic"
     printf '            addresses: [10.%s.0.1%s/24, "fd10:%s::1%s/64"]\n' "$nic" "$number" "$nic" "$number"
-    printf '            routes: [{to: default, via: 10.%s.0.1, metric: %s}, {to: "::/0", via: "fd10:%s::1", metric: %s}]\n' \
-      "$nic" "$((nic + 1))00" "$nic" "$((nic + 1))00"
+    # The way to the platform's own address comes with DHCP, for the first NIC alone.
+    platform=
+    if [ "$nic" = 0 ]; then platform=', {to: 168.63.129.16/32, via: 10.0.0.1}'; fi
+    printf '            routes: [{to: default, via: 10.%s.0.1, metric: %s}, {to: "::/0", via: "fd10:%s::1", metric: %s}%s]\n' \
+      "$nic" "$((nic + 1))00" "$nic" "$((nic + 1))00" "$platform"
     nic=$((nic + 1))
   done
 } >"$root/etc/netplan/50-cloud-init.yaml"

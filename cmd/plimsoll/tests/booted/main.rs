@@ -10,7 +10,11 @@
 mod bed;
 /// The emulated Resource Manager, the configuration, and the binary that is driven.
 mod deployment;
+/// What can go wrong, one at a time: packets, what `trace` says of it, and what mends it.
+mod faults;
 /// Each kind of firewall: how an administrator set it up, with what belongs to them.
 mod firewalls;
+/// Guests that come, share, are renamed, leave, do not answer and come back; facts and findings; clusters.
+mod lives;
 /// The matrix: broken, applied, applied again, rebooted, destroyed.
 mod matrix;

@@ -1,5 +1,6 @@
 use crate::bed::{Bed, Place, place};
 use crate::deployment::{Deployment, Guest, PROBE_PORT, Rule};
+use crate::faults::Patient;
 use crate::firewalls::Kind;
 
 const fn rule(
@@ -39,7 +40,7 @@ const GUEST: Guest = Guest {
 fn matrix(kind: Kind) {
     let Some(mut bed) = Bed::new() else { return };
     let deployment = Deployment::new();
-    bed.make("vm1", 1, kind.login_shell(), &deployment.public_key());
+    bed.make("vm1", 2, kind.login_shell(), &deployment.public_key());
     bed.boot("vm1");
     kind.set_up(&bed, "vm1");
     // Before is what a boot makes, not what the commands of the administrator left behind.
@@ -74,12 +75,22 @@ fn matrix(kind: Kind) {
     deployment.deliver(&bed, &[GUEST]);
     assert_eq!(bed.ask(&outside), unheard);
 
+    let destinations: Vec<String> = outside.iter().map(Place::destination).collect();
+    let trace = |code: i32| {
+        let words = [&["trace".to_owned()], destinations.as_slice()].concat();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        deployment.plimsoll(&words).exits(code)
+    };
+    trace(2);
+
     deployment.apply();
     flows(&bed);
+    trace(0);
     // Whom the administrator keeps out stays out, unless the firewall is off.
-    let nuisance = [place("tcp", "65.52.0.1", 80)];
-    let kept_out = bed.ask_from("client", "192.0.2.7", &nuisance);
-    assert_eq!(kept_out[0] == "lost", kind.refuses(), "{kept_out:?}");
+    for (nuisance, to) in [("192.0.2.7", "65.52.0.1"), ("fd20::7", "fd00:f1::1")] {
+        let kept_out = bed.ask_from("client", nuisance, &[place("tcp", to, 80)]);
+        assert_eq!(kept_out[0] == "lost", kind.refuses(), "{kept_out:?}");
+    }
     if kind.refuses() {
         let other = [
             place("tcp", "65.52.0.1", 81),
@@ -113,6 +124,21 @@ fn matrix(kind: Kind) {
     deployment.apply();
     assert_eq!(deployment.writes(), [""; 0], "nothing to do after a reboot");
 
+    let patient = Patient {
+        bed: &bed,
+        deployment: &deployment,
+        guest: GUEST,
+        kind,
+        listening: &places,
+    };
+    patient.suffers_every_fault();
+    patient.suffers_wide_netmasks();
+    flows(&bed);
+    trace(0);
+    deployment
+        .plimsoll(&["plan", "--detailed-exitcode"])
+        .exits(0);
+
     deployment.plimsoll(&["destroy", "--auto-approve"]).exits(0);
     same(&bed.everything("vm1"), &before, "as before");
     deployment.deliver(&bed, &[GUEST]);
@@ -121,7 +147,7 @@ fn matrix(kind: Kind) {
 
 /// Shows only the lines that differ.
 #[track_caller]
-fn same(now: &str, before: &str, why: &str) {
+pub fn same(now: &str, before: &str, why: &str) {
     let only = |of: &str, not: &str| {
         let not: Vec<&str> = not.lines().collect();
         let only: Vec<&str> = of.lines().filter(|line| !not.contains(line)).collect();
