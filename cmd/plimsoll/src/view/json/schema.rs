@@ -20,6 +20,7 @@ pub(crate) enum Described {
     Map,
     Graph,
     Trace,
+    /// `trace` with several destinations
     Traces,
     Fmt,
     Explanations,
@@ -45,7 +46,7 @@ pub(crate) enum Described {
 
 impl Described {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Plan,
         Self::Drift,
         Self::Events,
