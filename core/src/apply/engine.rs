@@ -369,7 +369,7 @@ impl<'a> Run<'a> {
             if !self.has_room(step) {
                 continue;
             }
-            match filled(step, &self.known, &self.claim) {
+            match filled(step, self.plan, &self.known, &self.claim) {
                 Ok((action, record)) => {
                     self.running.insert(step.id, Lane::of(&action));
                     ready.push((step, action, record));

@@ -3,9 +3,9 @@
 use crate::model::guest::{Claim, EntryKey, GuestFacts, Touch};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, PublicIp, Where};
-use crate::plan::{GuestStep, Step, StepAction};
+use crate::plan::{GuestStep, Plan, Step, StepAction};
 use crate::state::StateEdit;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The newest that is known of the world while a plan is applied.
@@ -73,9 +73,11 @@ impl Known {
 }
 
 /// The step's action and its records with every address filled in. What turns out to be there already by someone else's
-/// doing is left out of both: it satisfies the need and is not ours.
+/// doing is left out of both: it satisfies the need and is not ours. So is what an earlier claim would have taken away, where
+/// the address that Azure chose turns out to be that very one.
 pub fn filled(
     step: &Step,
+    plan: &Plan,
     known: &Known,
     claim: &Claim,
 ) -> Result<(StepAction, Vec<StateEdit>), String> {
@@ -117,10 +119,19 @@ pub fn filled(
         after.claims.extend(others.cloned());
         ensure.push(Touch { key, before, after });
     }
+    let held = if guest.release.is_empty() {
+        BTreeSet::new()
+    } else {
+        turned_out(&guest.guest.addr, plan, known)
+    };
+    let is_moot = |edit: &StateEdit| {
+        matches!(edit, StateEdit::Entry { key, .. } if satisfied.contains(key))
+            || matches!(edit, StateEdit::RemoveEntry { key, .. } if held.contains(key))
+    };
     let record = step
         .record
         .iter()
-        .filter(|edit| !matches!(edit, StateEdit::Entry { key, .. } if satisfied.contains(key)))
+        .filter(|edit| !is_moot(edit))
         .map(|edit| match edit {
             StateEdit::Entry { addr, key } => known.resolve(key).map(|key| StateEdit::Entry {
                 addr: addr.clone(),
@@ -132,7 +143,27 @@ pub fn filled(
     let filled = GuestStep {
         guest: guest.guest.clone(),
         ensure: ensure.into(),
-        release: guest.release.clone(),
+        release: guest
+            .release
+            .shared()
+            .filter(|touch| !held.contains(&touch.key))
+            .cloned()
+            .collect(),
     };
     Ok((StepAction::Guest(filled), record))
+}
+
+/// What this plan makes a guest hold at addresses that were not known when it was made.
+fn turned_out(guest: &Addr, plan: &Plan, known: &Known) -> BTreeSet<EntryKey> {
+    let gained = plan.steps.iter().filter_map(|step| match &step.action {
+        StepAction::Guest(action) if action.guest.addr == *guest => Some(&action.ensure),
+        _ => None,
+    });
+    gained
+        .flatten()
+        .filter_map(|touch| {
+            let resolved = known.resolve(&touch.key).ok()?;
+            (resolved != touch.key).then_some(resolved)
+        })
+        .collect()
 }

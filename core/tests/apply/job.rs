@@ -155,6 +155,31 @@ fn guests_lose_an_address_only_after_the_load_balancer_stopped_using_it() {
     });
 }
 
+/// Every write takes its time, and another time in each round: what has to come first waits for nothing but the plan's edges.
+#[test]
+fn the_order_of_writes_is_no_luck() {
+    let shrunk = without_rules(EXAMPLE, &["purple"]);
+    for shuffle in 1..=24 {
+        let world = World::of_the_example();
+        world.with(|w| {
+            w.faults.shuffle = shuffle;
+            w.watch = Some(|w| {
+                for (address, port) in [("65.52.0.1", 80), ("65.52.0.2", 80)] {
+                    for (guest, answer) in w.connect(address, port, Protocol::Tcp) {
+                        assert!(
+                            answer.is_ok(),
+                            "{address}:{port} on {guest}: {answer:?} after {:?}",
+                            w.writes
+                        );
+                    }
+                }
+            });
+        });
+        world.apply(EXAMPLE);
+        world.apply(&shrunk);
+    }
+}
+
 #[test]
 fn with_a_lost_state_a_rule_that_left_the_file_is_foreign_and_keeps_its_traffic() {
     let world = World::of_the_example();
