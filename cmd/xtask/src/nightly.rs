@@ -14,6 +14,10 @@ const STEPS: &[Step] = &[
         run: every_fault,
     },
     Step {
+        name: "kill -9 between any two requests and at every write of the journal",
+        run: every_kill,
+    },
+    Step {
         name: "model tests, a million writes and saves from a seed that nobody ran before",
         run: model::nightly,
     },
@@ -73,6 +77,22 @@ fn every_fault() -> Result<(), String> {
     tools::cargo_with(
         &["test", "--workspace", "--test", "faults"],
         &[("PLIMSOLL_EVERY_FAULT", "1")],
+    )
+}
+
+fn every_kill() -> Result<(), String> {
+    tools::cargo_with(
+        &[
+            "test",
+            "-p",
+            "plimsoll",
+            "--test",
+            "lab",
+            "kills::",
+            "--",
+            "--nocapture",
+        ],
+        &[("PLIMSOLL_KILLS", "all")],
     )
 }
 
