@@ -235,13 +235,15 @@ const MUTANTS: &[Mutant] = &[
     },
 ];
 
-/// Wakes every fault whose name holds `only`, or all, one after the other.
+/// Wakes all faults one after the other, or only those whose name holds a word or whose test program is called so.
 pub(crate) fn mutants(only: Option<&str>) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let copy = root.join("target/mutants");
     let chosen: Vec<&Mutant> = MUTANTS
         .iter()
-        .filter(|mutant| only.is_none_or(|word| mutant.name.contains(word)))
+        .filter(|mutant| {
+            only.is_none_or(|word| mutant.name.contains(word) || mutant.target == word)
+        })
         .collect();
     if chosen.is_empty() {
         return Err("no fault has that in its name".to_owned());
@@ -367,11 +369,11 @@ impl Cargo<'_> {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(program);
         command
-            // Of the whole workspace, so that registry crates are those that every other test is built with.
+            // Of the whole workspace, so that all the programs are built with the same registry crates.
             .args(["test", "--quiet", "--workspace", "--test", target, "--"])
             .args(names)
-            // Packages of the copy are others than ours, but what they depend on is built once for both.
-            .env("CARGO_TARGET_DIR", self.root.join("target"))
+            // Of its own: cargo knows a package by its place in the workspace, and would take ours for those of the copy.
+            .env("CARGO_TARGET_DIR", self.root.join("target/mutants-build"))
             .env("RUST_BACKTRACE", "0")
             .env_remove(SWITCH)
             .envs(awake.map(|name| (SWITCH, name)))
