@@ -63,26 +63,35 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
     Ok(exit)
 }
 
-/// Whoever saved the plan wants exactly this one applied.
+/// The command that does what was planned: whoever saved the plan wants exactly this one applied, and what was asked of the
+/// plan is asked again.
 fn next(context: &Context, arguments: &PlanArguments, plan: &Plan) -> Vec<(String, String)> {
     if plan.steps.is_empty() || !plan.applyable {
         return Vec::new();
     }
-    let one = match (&arguments.out, arguments.destroy) {
-        (Some(out), _) => (
-            "To apply exactly this",
-            context.call(&format!("apply {}", quoted(&out.display().to_string()))),
-        ),
-        (None, true) if arguments.release_addresses => {
-            ("To destroy", context.call("destroy --release-addresses"))
-        }
-        (None, true) => ("To destroy", context.call("destroy")),
-        (None, false) => (
-            "To apply",
-            context.call(&format!("apply{}", arguments.refinements.typed())),
-        ),
+    let asked = arguments.refinements.typed();
+    let say = |what: &str, verb: String| (what.to_owned(), context.call(&verb));
+    let release = if arguments.release_addresses {
+        " --release-addresses"
+    } else {
+        ""
     };
-    vec![(one.0.to_owned(), one.1)]
+    match (&arguments.out, arguments.destroy) {
+        (Some(out), _) => {
+            let out = quoted(&out.display().to_string());
+            vec![say("To apply exactly this", format!("apply {out}"))]
+        }
+        // `destroy` takes away everything: a part of it goes by a saved plan.
+        (None, true) if !asked.is_empty() => vec![
+            say(
+                "To save this",
+                format!("plan --destroy{release}{asked} --out part.plim"),
+            ),
+            say("To apply exactly this then", "apply part.plim".to_owned()),
+        ],
+        (None, true) => vec![say("To destroy", format!("destroy{release}"))],
+        (None, false) => vec![say("To apply", format!("apply{asked}"))],
+    }
 }
 
 /// A plan that was made is a success, even one with changes, unless more detail is asked for; one that could not be
