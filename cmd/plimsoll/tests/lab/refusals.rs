@@ -64,14 +64,22 @@ fn a_second_apply_is_told_who_holds_the_lock() {
     }
     let folder = Folder::new(EXAMPLE);
     folder.lab(&["lab", "up"]).exits(0);
-    folder.lab(&["lab", "fault", "slow=3s"]).exits(0);
+    folder.lab(&["lab", "fault", "slow=5s"]).exits(0);
     std::thread::scope(|scope| {
         let first = scope.spawn(|| folder.apply());
         std::thread::sleep(std::time::Duration::from_millis(1500));
         let second = folder.lab(&["apply", "--auto-approve"]).exits(5).seen();
         assert!(second.contains("locked"), "{second}");
+        // Who waits long enough gets the lock, and finds nothing left to do.
+        let wait = |time| folder.lab(&["apply", "--auto-approve", "--lock-timeout", time]);
+        let began = std::time::Instant::now();
+        wait("1s").exits(5);
+        assert!(began.elapsed() >= std::time::Duration::from_secs(1));
+        let patient = scope.spawn(move || wait("2m").exits(0));
         folder.lab(&["plan"]).exits(0);
         assert!(first.join().is_ok());
+        let patient = patient.join().unwrap().seen();
+        assert!(patient.contains("No changes"), "{patient}");
     });
     folder.lab(&["plan", "--detailed-exitcode"]).exits(0);
 }

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Who runs the program: the tests themselves, or an ordinary user.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -204,6 +206,33 @@ impl Folder {
                 "{target} saw {destination}, not {seen:?}"
             );
         }
+    }
+
+    /// Does something while a client opens more than 50 connections a second, to one target after the other; none may fail.
+    pub fn under_load(&self, targets: &[&str], work: impl FnOnce()) {
+        let over = AtomicBool::new(false);
+        let (failures, total, seconds) = std::thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                let began = Instant::now();
+                let (mut failures, mut total) = (Vec::new(), 0);
+                while !over.load(Ordering::SeqCst) && began.elapsed() < Duration::from_secs(120) {
+                    for target in targets {
+                        let answers = self.probe(target, 100);
+                        total += answers.len();
+                        failures.extend(answers.into_iter().filter(|a| a["ok"] != true));
+                    }
+                }
+                (failures, total, began.elapsed().as_secs_f64())
+            });
+            work();
+            over.store(true, Ordering::SeqCst);
+            client.join().expect("the client does not panic")
+        });
+        assert!(failures.is_empty(), "{failures:?}");
+        assert!(
+            f64::from(u32::try_from(total).expect("not that many")) / seconds >= 50.0,
+            "{total} connections in {seconds} s"
+        );
     }
 
     /// The emulator's log as `METHOD path`, network resources only.
