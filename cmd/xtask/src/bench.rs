@@ -212,6 +212,7 @@ fn snapshot(text: &str) -> Result<Snapshot, String> {
         complete: true,
         masked: Vec::new(),
         state: None,
+        members: BTreeMap::new(),
         observed,
     })
 }

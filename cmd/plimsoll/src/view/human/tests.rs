@@ -84,6 +84,7 @@ fn no_width_and_no_colour_changes_what_is_said() {
     let drifted = sample::drifted();
     the_same_at_every_width(&|look| {
         let shown = PlanShown {
+            scripts: &[],
             plan: &drifted,
             told: &told,
             took: None,
