@@ -14,7 +14,7 @@ mod deployment;
 mod faults;
 /// Each kind of firewall: how an administrator set it up, with what belongs to them.
 mod firewalls;
-/// Guests that come, share, are renamed, leave, do not answer and come back; facts and findings; clusters.
+/// Guests that are shared, renamed rules, scripts that come too late; facts and findings; clusters.
 mod lives;
 /// The matrix: broken, applied, applied again, rebooted, destroyed.
 mod matrix;
