@@ -751,7 +751,10 @@ fn inside(
     let unseen = unseen(members, around);
     let was_used = around.rules.used_now(members.observed);
     for key in candidates {
-        if kept.uses(&key) {
+        let before = facts.state_of(&key);
+        // What another deployment claims stays without us; what only we claim must stay for the rule that uses it.
+        let is_shared = before.claims.iter().any(|claim| !is_ours(claim));
+        if kept.uses(&key) && !is_shared {
             if !recorded.contains(&key) {
                 plan.record.push(StateEdit::Entry {
                     addr: plan.addr.clone(),
@@ -760,12 +763,11 @@ fn inside(
             }
             continue;
         }
-        let before = facts.state_of(&key);
         if !before.claims.iter().any(is_ours) {
             plan.forget.push(key);
             continue;
         }
-        if let Some(why) = unseen.first() {
+        if let Some(why) = unseen.first().filter(|_| !is_shared) {
             plan.blocked.push(format!(
                 "{}: nothing can be taken away while not every rule that reaches it is known: {why}",
                 plan.addr

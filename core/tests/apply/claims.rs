@@ -49,6 +49,44 @@ fn what_another_deployment_claims_stays() {
     assert_eq!(claims(&world, key), [other]);
 }
 
+/// `vm1` again, in a deployment that only reads the load balancer.
+fn beside() -> String {
+    let (head, rest) = EXAMPLE.split_once("public_ip \"green\"").unwrap();
+    let (_, guests) = rest.split_once("guest \"vm1\"").unwrap();
+    let (vm1, _) = guests.split_once("guest \"vm2\"").unwrap();
+    let vm1 = vm1.replace("[load_balancer.web", "[data.load_balancer.web");
+    format!(
+        "{}data \"load_balancer\" \"web\" {{\n  resource_group = \"rg-web\"\n}}\n\nguest \"vm1\"{vm1}",
+        head.replace("\"floating-ip\"", "\"beside\"")
+    )
+}
+
+/// The rules that use an entry are the other deployment's, and it is there to hold it.
+#[test]
+fn a_deployment_beside_another_goes_with_its_claims() {
+    let key = "address 65.52.0.2";
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    let first = claims(&world, key);
+    let state = world.with(|w| w.saved.take());
+    world.apply(&beside());
+    assert_eq!(claims(&world, key).len(), 2);
+    let plan = world.plan(&configuration(&beside()), Mode::Destroy);
+    let (outcome, events) = world.run(&plan);
+    assert!(outcome.is_complete(), "{events:#?}");
+    assert_eq!(claims(&world, key), first);
+    world.with(|w| w.saved = state);
+    let plan = world.plan(&configuration(EXAMPLE), Mode::Destroy);
+    let (outcome, events) = world.run(&plan);
+    assert!(outcome.is_complete(), "{events:#?}");
+    let held = world.with(|w| {
+        w.guests["vm1"]
+            .holds("65.52.0.2".parse().unwrap())
+            .is_some()
+    });
+    assert!(!held, "nobody claims it any more");
+}
+
 /// The address is not known while the plan is made, so whose it is turns out in the middle of the run.
 #[test]
 fn a_claim_under_a_lost_state_is_taken_over_with_an_address_that_azure_chose() {

@@ -245,6 +245,7 @@ fn when(entry: &EntryChange) -> &'static str {
     let later = entry.before.survives != entry.after.survives;
     match entry.action {
         Action::Adopt => "adopted: it is there and ours from now on",
+        Action::Forget if entry.after.live => "stays: another deployment claims it too",
         Action::Forget => "forgotten: it is not there",
         Action::Delete | Action::NoOp | Action::Create | Action::Update | Action::Replace => {
             match (now, later) {
