@@ -49,6 +49,7 @@ pub fn traffic(flows: &Flows<'_>) -> Vec<Traffic> {
         for name in names {
             all.extend(of_rule(plan, public, &members, &answering, name, &moments));
         }
+        all.extend(left_behind(plan, public, &members, &moments));
     }
     for handed in handed_over(flows, &answering) {
         all.retain(|t| !(t.load_balancer == handed.load_balancer && t.rule == handed.rule));
@@ -467,6 +468,50 @@ fn of_rule(
         answering: answering.of(&plan.id, &item.name),
         lost,
     })
+}
+
+/// Destinations that a rule leaves for another one and that no rule serves any more: whoever uses them is cut off.
+fn left_behind(
+    plan: &LoadBalancerPlan,
+    public: &PublicAddresses,
+    members: &Members<'_>,
+    moments: &Moments<'_>,
+) -> Vec<Traffic> {
+    let (Some(observed), Some(after), Some(write)) = (&plan.observed, &plan.after, moments.write)
+    else {
+        return Vec::new();
+    };
+    let place = |side: &LoadBalancer, rule: &Rule<'_>| {
+        let protocol = rule.protocol()?;
+        let port = (protocol != Protocol::All).then(|| rule.frontend_port());
+        Some((destination(side, rule, public)?, protocol, port))
+    };
+    let served: BTreeSet<_> = after
+        .rules()
+        .filter_map(|rule| place(after, &rule))
+        .collect();
+    let stays = |rule: &Rule<'_>| after.item(ItemKind::Rule, rule.name()).is_some();
+    let left = observed.rules().filter(stays).filter_map(|rule| {
+        let left = place(observed, &rule)?;
+        (!served.contains(&left)).then_some((rule, left))
+    });
+    left.map(|(rule, (destination, protocol, port))| {
+        let pools: Vec<ArmId> = rule.pools().collect();
+        Traffic {
+            destination,
+            port,
+            protocol,
+            rule: rule.name().to_owned(),
+            load_balancer: plan.addr.clone(),
+            effect: Effect::Ends {
+                after: moments.ends(write, &pools),
+            },
+            members: members.count(&pools).0,
+            answering: 0,
+            lost: None,
+        }
+    })
+    .collect()
 }
 
 /// Ids by their last word.

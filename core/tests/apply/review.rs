@@ -651,3 +651,23 @@ fn what_a_script_by_hand_made_is_taken_over_and_what_another_state_made_is_not()
         assert_eq!(claim.lineage, state.lineage);
     }
 }
+
+/// Found by the lab's client: the plan spoke of the new destination alone.
+#[test]
+fn a_destination_that_a_rule_leaves_ends() {
+    let world = applied();
+    let moved = EXAMPLE.replace(
+        "rule \"alt\" {\n    frontend      = frontend.green",
+        "rule \"alt\" {\n    frontend      = frontend.purple",
+    );
+    let plan = plan(&world, &moved);
+    let of_alt: Vec<String> = plan
+        .traffic
+        .iter()
+        .filter(|flow| flow.rule == "alt")
+        .map(|flow| format!("{:?} {:?}", flow.destination, flow.effect))
+        .collect();
+    assert_eq!(of_alt.len(), 2, "{of_alt:#?}");
+    assert!(of_alt[0].contains("65.52.0.1") && of_alt[0].contains("Ends"));
+    assert!(of_alt[1].contains("65.52.0.2") && of_alt[1].contains("Changes"));
+}
