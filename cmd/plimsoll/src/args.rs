@@ -283,6 +283,9 @@ Examples:
   plimsoll drift --markdown issue.md      and a text for the issue that someone will read
   plimsoll drift --json | jq '.drift[].what'")]
 pub(crate) struct DriftArguments {
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Ask::All, hide_default_value = true)]
+    pub(crate) guests: Ask,
+
     #[command(flatten)]
     pub(crate) reports: ReportArguments,
 }
@@ -301,6 +304,21 @@ pub(crate) struct RefinementArguments {
     /// Go on without this guest while it is not ready: it holds nothing up; repeatable
     #[arg(long, value_name = "GUEST")]
     pub(crate) accept_unready: Vec<Addr>,
+
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Ask::All, hide_default_value = true)]
+    pub(crate) guests: Ask,
+}
+
+/// Which guests are read: each costs a round trip, by Run Command 20 seconds or more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ask {
+    /// Every guest
+    #[default]
+    All,
+    /// Those for which something changes, as far as Azure and the state tell
+    Affected,
+    /// No guest: enough where none is affected
+    None,
 }
 
 impl RefinementArguments {
@@ -315,6 +333,11 @@ impl RefinementArguments {
             .iter()
             .flat_map(|(option, named)| named.iter().map(move |addr| (option, addr)));
         each.map(|(option, addr)| format!(" {option} {}", quoted(&addr.to_string())))
+            .chain(match self.guests {
+                Ask::All => None,
+                Ask::Affected => Some(" --guests affected".to_owned()),
+                Ask::None => Some(" --guests none".to_owned()),
+            })
             .collect()
     }
 

@@ -1,5 +1,6 @@
 //! The pipeline that most commands share: load, observe, plan, apply. Each step is core's; here they are only joined.
 
+use crate::args::Ask;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -111,6 +112,8 @@ pub(crate) struct Goal {
     pub(crate) mode: Mode,
     pub(crate) release_addresses: bool,
     pub(crate) refinements: Refinements,
+    /// The guests to read.
+    pub(crate) guests: Ask,
     /// The last phase to go through; `None` is all of them.
     pub(crate) until: Option<Phase>,
     /// Whether a person wants to see what guests are sent.
@@ -124,6 +127,7 @@ impl Goal {
             mode: Mode::Apply,
             release_addresses: false,
             refinements: Refinements::default(),
+            guests: Ask::All,
             until: None,
             show_scripts: false,
         }
@@ -140,18 +144,36 @@ pub(crate) async fn plan(
     let prior = state::read(context, &configuration.settings).await?;
     let world = world::build(context, configuration).await?;
     let started = Instant::now();
-    let wanted = plan::needed(&configuration.desired, prior.as_ref());
-    let plan_for = |observed: &Observed| {
-        plan_from(
-            configuration,
-            prior.as_ref(),
-            observed,
-            &goal,
-            context.global.lab,
-        )
-    };
+    let mut wanted = plan::needed(&configuration.desired, prior.as_ref());
+    let (before, lab) = (prior.as_ref(), context.global.lab);
+    let plan_for =
+        |observed: &Observed| plan::plan(&question(configuration, before, observed, &goal, lab));
     let guests = &world.guests;
-    let mut observed = apply::observe(&wanted, &world.read_azure, guests).await;
+    let all = wanted.guests.len();
+    let mut observed = match goal.guests {
+        Ask::All => apply::observe(&wanted, &world.read_azure, guests).await,
+        Ask::Affected => {
+            let mut asked = std::mem::take(&mut wanted.guests);
+            let mut observed = apply::observe(&wanted, &world.read_azure, guests).await;
+            let question = question(configuration, before, &observed, &goal, lab);
+            let affected = plan::affected(&question);
+            asked.retain(|addr, _| affected.contains(addr));
+            wanted.guests = asked;
+            apply::observe_guests(&mut observed, &wanted, guests).await;
+            observed
+        }
+        Ask::None => {
+            wanted.guests.clear();
+            apply::observe(&wanted, &world.read_azure, guests).await
+        }
+    };
+    let unasked = all - observed.guests.len();
+    if unasked > 0 {
+        let unasked = view::count(unasked, "guest");
+        context.view.note(&format!(
+            "{unasked} not read: what changed inside is not seen. Leave out --guests to read every guest."
+        ));
+    }
     let mut plan = plan_for(&observed);
     let unsettled = plan::unsettled(&plan, &configuration.desired);
     if !unsettled.is_empty() {
@@ -184,23 +206,18 @@ pub(crate) fn plan_offline(loaded: &Loaded, goal: &Goal, facts: &Snapshot) -> Pl
     let configuration = &loaded.configuration;
     let prior = facts.state.as_ref();
     let wanted = plan::needed(&configuration.desired, prior);
-    plan_from(
-        configuration,
-        prior,
-        &facts.observe(&wanted),
-        goal,
-        facts.lab,
-    )
+    let observed = facts.observe(&wanted);
+    plan::plan(&question(configuration, prior, &observed, goal, facts.lab))
 }
 
-fn plan_from(
-    configuration: &Configuration,
-    prior: Option<&State>,
-    observed: &Observed,
+fn question<'a>(
+    configuration: &'a Configuration,
+    prior: Option<&'a State>,
+    observed: &'a Observed,
     goal: &Goal,
     lab: bool,
-) -> Plan {
-    plan::plan(&Question {
+) -> Question<'a> {
+    Question {
         configuration,
         prior,
         observed,
@@ -210,7 +227,7 @@ fn plan_from(
         fresh_lineage: uuid::Uuid::new_v4().to_string(),
         release_addresses: goal.release_addresses,
         refinements: goal.refinements.clone(),
-    })
+    }
 }
 
 /// Applies a plan under the lock and shows how it goes.

@@ -14,5 +14,5 @@ pub use check::Moved;
 pub use discover::{Undiscovered, discover};
 pub use engine::{GRACE, Halt, Outcome, World, run};
 pub use event::Event;
-pub use observe::{observe, observe_again};
+pub use observe::{observe, observe_again, observe_guests};
 pub use traits::*;

@@ -51,6 +51,12 @@ pub async fn observe(
     observed
 }
 
+/// Reads the guests that are wanted, after the rest of the world.
+pub async fn observe_guests(observed: &mut Observed, wanted: &Wanted, guests: &dyn ObserveGuests) {
+    let found = facts(wanted.guests.values(), guests).await;
+    observed.guests.extend(found);
+}
+
 /// The provider bounds how many guests it talks to at once: it knows the transports.
 async fn facts<'a>(
     wanted: impl Iterator<Item = &'a GuestRef>,

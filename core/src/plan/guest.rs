@@ -240,7 +240,12 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
         }
         Some(Observation::Absent) => plan.gone = true,
         Some(Observation::Unreadable { why }) => plan.unreadable = Some(why.clone()),
-        None => plan.unreadable = Some("it was not read".to_owned()),
+        // Nobody asked it, and nothing is asked of it.
+        None if recorded.is_some() && is_as_recorded(&plan, &recorded_entries, around.rules) => {}
+        None => {
+            let why = "it was not asked, and something may change for it";
+            plan.unreadable = Some(why.to_owned());
+        }
     }
     plan.accepted_unready = around.accept_unready.contains(addr);
     if plan.accepted_unready && plan.unreadable.is_some() && !plan.joins.is_empty() {
@@ -252,6 +257,16 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
     }
     plan.change.action = action(&plan, recorded.is_some());
     plan
+}
+
+/// Whether the state has all that a guest needs and nothing else, and its load balancers stay as they are.
+fn is_as_recorded(plan: &GuestPlan, recorded: &BTreeSet<EntryKey>, rules: &Rules) -> bool {
+    plan.declared
+        && plan.joins.is_empty()
+        && plan.leaves.is_empty()
+        && plan.record.is_empty()
+        && plan.needs.entries().map(|(key, _)| key).eq(recorded)
+        && !plan.load_balancers.iter().any(|id| rules.writes(id))
 }
 
 /// One that the configuration lets go: its NICs stay in their pools and it keeps what it holds.
@@ -403,6 +418,13 @@ impl Rules {
             common_now: Common::default(),
             common_passing: Common::default(),
         }
+    }
+
+    /// Whether the load balancer is there and is written.
+    fn writes(&self, load_balancer: &ArmId) -> bool {
+        self.passing
+            .iter()
+            .any(|reach| reach.load_balancer() == load_balancer)
     }
 
     /// What the load balancers that are written send a member now.

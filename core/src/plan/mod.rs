@@ -38,7 +38,7 @@ pub use cost::Cost;
 pub use demand::{Demand, demand};
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
-pub use question::{Question, Refinements, plan};
+pub use question::{Question, Refinements, affected, plan};
 pub use summary::{Deletion, Noun, Summary, Tally};
 pub use topology::{
     FrontendNode, GuestNode, Mark, MemberNode, PoolNode, RuleNode, Topology, Trouble,

@@ -18,7 +18,7 @@ use super::past::{
 use super::public_ip::{self, PublicIpPlan};
 use super::reliances::reliances;
 use super::select::select;
-use super::stages::moves;
+use super::stages::{Moves, moves};
 use super::steps::{Work, steps};
 use super::topology::{Scene, topology};
 use super::traffic::{Flows, traffic};
@@ -59,6 +59,31 @@ pub struct Refinements {
     pub accept_unready: BTreeSet<Addr>,
 }
 
+/// The guests that a plan has to read, as far as Azure and the state tell: of the others the state has all that they need, and
+/// their load balancers stay as they are. The observed world has no guests yet.
+pub fn affected(question: &Question<'_>) -> BTreeSet<Addr> {
+    let declared = &question.configuration.desired;
+    let settled = question.prior.map(State::settled);
+    let prior = settled.as_ref().map(|prior| {
+        let moves = pending_moves(prior, &declared.moves);
+        moved(prior, &moves)
+    });
+    let question = &Question {
+        prior: prior.as_ref(),
+        ..question.clone()
+    };
+    let nothing = nothing_but_removed(declared);
+    let desired = match question.mode {
+        Mode::Apply => declared,
+        Mode::Destroy => &nothing,
+    };
+    let guests = draft(question, desired).guests;
+    let unread = guests
+        .into_iter()
+        .filter(|guest| guest.unreadable.is_some());
+    unread.map(|guest| guest.addr).collect()
+}
+
 pub fn plan(question: &Question<'_>) -> Plan {
     // What an interrupted run was about to make may be there, and is ours then; drift compares with what is certain.
     let certain = question.prior;
@@ -88,68 +113,41 @@ pub fn plan(question: &Question<'_>) -> Plan {
     plan
 }
 
-fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
-    // What is let go is let go by destroy too.
-    let nothing = Desired {
-        removed: question.configuration.desired.removed.clone(),
+/// What happens to each resource, before it is put in order.
+struct Draft {
+    claim: Claim,
+    predecessors: BTreeSet<String>,
+    public: PublicAddresses,
+    public_ips: Vec<PublicIpPlan>,
+    load_balancers: Vec<LoadBalancerPlan>,
+    guests: Vec<GuestPlan>,
+    moves: Moves,
+}
+
+/// What destroy asks for; what is let go is let go by destroy too.
+fn nothing_but_removed(declared: &Desired) -> Desired {
+    Desired {
+        removed: declared.removed.clone(),
         ..Desired::default()
-    };
+    }
+}
+
+fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
+    let nothing = nothing_but_removed(&question.configuration.desired);
     let desired = match question.mode {
         Mode::Apply => &question.configuration.desired,
         Mode::Destroy => &nothing,
     };
     let prior = question.prior;
-    let claim = Claim {
-        deployment: question.configuration.settings.deployment.clone(),
-        lineage: prior.map_or_else(|| question.fresh_lineage.clone(), |p| p.lineage.clone()),
-    };
-    let mut predecessors = lost_lineages(question.observed, &claim);
-    if let Some(prior) = prior {
-        // A script by hand has no state of its own; any other lineage belongs to somebody.
-        predecessors.retain(|lineage| lineage == BY_SCRIPT);
-        predecessors.extend(prior.predecessors.iter().cloned());
-    }
-    // Destroying still reads addresses from the configuration: it knows them even where the state does not.
-    let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
-    let public_ips = plan_public_ips(question, desired);
-    let mut load_balancers = plan_load_balancers(question, desired, &public);
-    let rules = Rules::new(desired, question.observed, &load_balancers, &public);
-    // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
-    let wanted = needed(desired, prior);
-    let addressed = Addressed::new(&load_balancers, question.observed);
-    let places: Vec<_> = wanted
-        .guests
-        .values()
-        .map(|reference| {
-            let mut place = placed(reference, desired, question.observed, prior);
-            if let Ok(membership) = &mut place {
-                membership.by_address(&addressed, question.observed);
-            }
-            (reference, place)
-        })
-        .collect();
-    let joining = places.iter().filter_map(|(_, place)| place.as_ref().ok());
-    let joining = joining.flat_map(Membership::joining).cloned().collect();
-    let moves = moves(&load_balancers, &joining);
-    let around = Surroundings {
-        desired,
-        observed: question.observed,
-        prior,
-        rules: &rules,
-        moves: &moves,
-        claim: &claim,
-        predecessors: &predecessors,
-        fold: Fold::default(),
-        accept_unready: &question.refinements.accept_unready,
-    };
-    let mut guests: Vec<GuestPlan> = places
-        .into_iter()
-        .map(|(reference, place)| match place {
-            Ok(membership) => guest(reference, membership, &around),
-            Err(forgotten) => *forgotten,
-        })
-        .collect();
-
+    let Draft {
+        claim,
+        predecessors,
+        public,
+        public_ips,
+        mut load_balancers,
+        mut guests,
+        moves,
+    } = draft(question, desired);
     let mut steps = steps(&Work {
         public_ips: &public_ips,
         load_balancers: &load_balancers,
@@ -266,6 +264,69 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
             .map(|guest| guest.addr.clone())
             .collect(),
         left_out,
+    }
+}
+
+fn draft(question: &Question<'_>, desired: &Desired) -> Draft {
+    let prior = question.prior;
+    let claim = Claim {
+        deployment: question.configuration.settings.deployment.clone(),
+        lineage: prior.map_or_else(|| question.fresh_lineage.clone(), |p| p.lineage.clone()),
+    };
+    let mut predecessors = lost_lineages(question.observed, &claim);
+    if let Some(prior) = prior {
+        // A script by hand has no state of its own; any other lineage belongs to somebody.
+        predecessors.retain(|lineage| lineage == BY_SCRIPT);
+        predecessors.extend(prior.predecessors.iter().cloned());
+    }
+    // Destroying still reads addresses from the configuration: it knows them even where the state does not.
+    let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
+    let public_ips = plan_public_ips(question, desired);
+    let load_balancers = plan_load_balancers(question, desired, &public);
+    let rules = Rules::new(desired, question.observed, &load_balancers, &public);
+    // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
+    let wanted = needed(desired, prior);
+    let addressed = Addressed::new(&load_balancers, question.observed);
+    let places: Vec<_> = wanted
+        .guests
+        .values()
+        .map(|reference| {
+            let mut place = placed(reference, desired, question.observed, prior);
+            if let Ok(membership) = &mut place {
+                membership.by_address(&addressed, question.observed);
+            }
+            (reference, place)
+        })
+        .collect();
+    let joining = places.iter().filter_map(|(_, place)| place.as_ref().ok());
+    let joining = joining.flat_map(Membership::joining).cloned().collect();
+    let moves = moves(&load_balancers, &joining);
+    let around = Surroundings {
+        desired,
+        observed: question.observed,
+        prior,
+        rules: &rules,
+        moves: &moves,
+        claim: &claim,
+        predecessors: &predecessors,
+        fold: Fold::default(),
+        accept_unready: &question.refinements.accept_unready,
+    };
+    let guests: Vec<GuestPlan> = places
+        .into_iter()
+        .map(|(reference, place)| match place {
+            Ok(membership) => guest(reference, membership, &around),
+            Err(forgotten) => *forgotten,
+        })
+        .collect();
+    Draft {
+        claim,
+        predecessors,
+        public,
+        public_ips,
+        load_balancers,
+        guests,
+        moves,
     }
 }
 

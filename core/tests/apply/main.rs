@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod asked;
 mod claims;
 mod findings;
 mod job;

@@ -37,6 +37,7 @@ pub(crate) async fn run(context: &Context, arguments: &ApplyArguments) -> Result
                 Wish {
                     goal: Goal {
                         refinements: arguments.refinements.refinements(),
+                        guests: arguments.refinements.guests,
                         until: until(arguments),
                         show_scripts: arguments.show_scripts,
                         ..Goal::apply()
@@ -141,7 +142,7 @@ async fn exactly(
     if arguments.refinements != RefinementArguments::default() {
         return Err(
             Failure::new("a saved plan is applied as it is, or not at all")
-                .next("Nothing was written. Give --target, --exclude and --accept-unready to plan:")
+                .next("Nothing was written. Give --target, --exclude, --accept-unready and --guests to plan:")
                 .next(format!(
                     "  {}",
                     context.call(&format!(

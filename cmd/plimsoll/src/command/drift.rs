@@ -11,7 +11,11 @@ use crate::view::PlanShown;
 
 pub(crate) async fn run(context: &Context, arguments: &DriftArguments) -> Result<Exit, Failure> {
     let loaded = pipeline::load_and_discover(context).await?;
-    let planned = pipeline::plan(context, &loaded, Goal::apply()).await?;
+    let goal = Goal {
+        guests: arguments.guests,
+        ..Goal::apply()
+    };
+    let planned = pipeline::plan(context, &loaded, goal).await?;
     let plan = &planned.plan;
     let next = if plan.drift.is_empty() {
         Vec::new()

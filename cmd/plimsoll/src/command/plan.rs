@@ -25,6 +25,7 @@ pub(crate) async fn run(context: &Context, arguments: &PlanArguments) -> Result<
         },
         release_addresses: arguments.release_addresses,
         refinements: arguments.refinements.refinements(),
+        guests: arguments.refinements.guests,
         until: None,
         show_scripts: arguments.show_scripts,
     };

@@ -27,7 +27,7 @@ pub(crate) use shown::{
     Applying, Drawing, Ending, GuestScript, LabAccess, LabGuest, LabStatus, Outcome, PlanShown,
     Probe, Reformatted, StateShown, Story, Told, TraceShown, Valid, View,
 };
-pub(crate) use words::tame;
+pub(crate) use words::{count, tame};
 
 #[cfg(test)]
 mod browser;
