@@ -283,6 +283,7 @@ Examples:
   plimsoll drift --markdown issue.md      and a text for the issue that someone will read
   plimsoll drift --json | jq '.drift[].what'")]
 pub(crate) struct DriftArguments {
+    /// Which guests to read; each costs a round trip, by Run Command 20 seconds or more
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = Ask::All, hide_default_value = true)]
     pub(crate) guests: Ask,
 
@@ -305,11 +306,12 @@ pub(crate) struct RefinementArguments {
     #[arg(long, value_name = "GUEST")]
     pub(crate) accept_unready: Vec<Addr>,
 
+    /// Which guests to read; each costs a round trip, by Run Command 20 seconds or more
     #[arg(long, value_enum, value_name = "WHICH", default_value_t = Ask::All, hide_default_value = true)]
     pub(crate) guests: Ask,
 }
 
-/// Which guests are read: each costs a round trip, by Run Command 20 seconds or more.
+/// Which guests are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ask {
     /// Every guest

@@ -419,6 +419,44 @@ async fn entra_id_over_tls() {
         "signed in, and no container: {error}"
     );
 
+    let scope = ["https://storage.azure.com/.default"];
+    let token = Entra.get_token(&scope, None).await.unwrap();
+    let certificate = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let made_container = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([certificate])
+        .build()
+        .unwrap()
+        .put(format!(
+            "{}/{CONTAINER}?restype=container",
+            azurite.service()
+        ))
+        .bearer_auth(token.token.secret())
+        .header("x-ms-version", "2021-08-06")
+        .header("content-length", "0")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made_container.status(), 201);
+
+    // Reading, writing and the lease, all with the token.
+    assert_eq!(store.read().await.unwrap(), None);
+    let held = lock(&store, "ann").await;
+    save(&*held, 1).await.unwrap();
+    save(&*held, 2).await.unwrap();
+    assert_eq!(store.read_backup().await.unwrap(), Some(state(1)));
+    let error = store.lock(&info("bob")).await.unwrap_err();
+    assert!(
+        error.is_locked() && error.to_string().contains("ann"),
+        "{error}"
+    );
+    held.release().await.unwrap();
+    let held = lock(&store, "bob").await;
+    assert_eq!(held.read().await.unwrap(), Some(state(2)));
+    store.unlock().await.unwrap();
+    save(&*held, 3).await.unwrap_err();
+    assert_eq!(store.read().await.unwrap(), Some(state(2)));
+
     let plain = BlobStore::new(&place("http://127.0.0.1:9"), &access, transport(None));
     let error = StoreError::from(plain.unwrap_err()).to_string();
     assert!(error.contains("is not https"), "{error}");

@@ -26,6 +26,8 @@ mod picture;
 mod races;
 /// Bad input: a diagnostic with its place and help, exit 1, nothing written.
 mod refusals;
+/// A saved plan that was applied in part, on other runners.
+mod runners;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
 mod scenarios;
 /// Sessions that read as documentation: a pull request, a drift.
@@ -43,3 +45,5 @@ mod support;
 mod terminal;
 /// What `trace` says, held against packets.
 mod trace;
+/// What a client under way notices of moves, replacements and rebuilt guests.
+mod traffic;
