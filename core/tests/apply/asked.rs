@@ -2,11 +2,32 @@
 
 use crate::world::{World, configuration};
 use plimsoll_core::apply::{observe, observe_guests};
+use plimsoll_core::config::Configuration;
 use plimsoll_core::model::Addr;
+use plimsoll_core::model::observed::Observed;
 use plimsoll_core::plan::{Mode, Plan, Question, Refinements, affected, needed, plan};
+use plimsoll_core::state::State;
 use std::collections::BTreeSet;
 
 const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
+
+fn about<'a>(
+    configuration: &'a Configuration,
+    prior: Option<&'a State>,
+    observed: &'a Observed,
+) -> Question<'a> {
+    Question {
+        configuration,
+        prior,
+        observed,
+        mode: Mode::Apply,
+        lab: true,
+        now: "2026-01-01T00:00:00Z".to_owned(),
+        fresh_lineage: "lineage".to_owned(),
+        release_addresses: false,
+        refinements: Refinements::default(),
+    }
+}
 
 /// The guests that such a plan asks, and the plan.
 fn sparing(world: &World, text: &str, asks: bool) -> (BTreeSet<String>, Plan) {
@@ -15,23 +36,15 @@ fn sparing(world: &World, text: &str, asks: bool) -> (BTreeSet<String>, Plan) {
     let mut wanted = needed(&configuration.desired, state.as_ref());
     let mut asked = std::mem::take(&mut wanted.guests);
     let mut observed = futures::executor::block_on(observe(&wanted, world, world));
-    let about = |observed| Question {
-        configuration: &configuration,
-        prior: state.as_ref(),
-        observed,
-        mode: Mode::Apply,
-        lab: true,
-        now: "2026-01-01T00:00:00Z".to_owned(),
-        fresh_lineage: "lineage".to_owned(),
-        release_addresses: false,
-        refinements: Refinements::default(),
-    };
-    let of_them: BTreeSet<Addr> = affected(&about(&observed));
+    let of_them: BTreeSet<Addr> = affected(&about(&configuration, state.as_ref(), &observed));
     asked.retain(|addr, _| asks && of_them.contains(addr));
     wanted.guests = asked;
     futures::executor::block_on(observe_guests(&mut observed, &wanted, world));
     let names = wanted.guests.keys().map(|addr| addr.name().to_owned());
-    (names.collect(), plan(&about(&observed)))
+    (
+        names.collect(),
+        plan(&about(&configuration, state.as_ref(), &observed)),
+    )
 }
 
 fn names(all: &[&str]) -> BTreeSet<String> {
