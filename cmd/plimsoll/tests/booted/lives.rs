@@ -30,6 +30,8 @@ const RULES: [Rule; 2] = [web("four", "green"), web("six", "six")];
 struct Pair {
     bed: Bed,
     deployment: Deployment,
+    /// Everything in each machine before plimsoll came.
+    before: [String; 2],
 }
 
 impl Pair {
@@ -45,7 +47,12 @@ impl Pair {
         }
         deployment.knows(&bed, &BOTH);
         deployment.configure("web", &BOTH, &RULES);
-        Some(Self { bed, deployment })
+        let before = BOTH.map(|guest| bed.everything(guest.name));
+        Some(Self {
+            bed,
+            deployment,
+            before,
+        })
     }
 
     #[track_caller]
@@ -54,6 +61,12 @@ impl Pair {
             self.deployment.deliver(bed, &BOTH);
             bed.ask(&RULES.map(|rule| rule.outside())) == ["65.52.0.1 80", "fd00:f1::1 80"]
         });
+    }
+
+    #[track_caller]
+    fn is_as_before(&self, index: usize) {
+        let now = self.bed.everything(BOTH[index].name);
+        crate::matrix::same(&now, &self.before[index], BOTH[index].name);
     }
 
     fn record(&self, guest: &Guest) -> String {
@@ -85,9 +98,11 @@ chmod 755 /usr/local/bin/sudo
 "#;
 
 #[test]
-fn a_guest_is_shared_and_old_scripts_come_too_late() {
-    let Some(pair) = Pair::new() else { return };
-    let Pair { bed, deployment } = &pair;
+fn guests_are_shared_and_go_and_old_scripts_come_too_late() {
+    let Some(mut pair) = Pair::new() else { return };
+    let Pair {
+        bed, deployment, ..
+    } = &pair;
     bed.inside("vm1", RECORDER);
     deployment.apply();
     let first = "grep -l '^begin$' /run/sent/* | head -n 1 | xargs cat";
@@ -128,12 +143,35 @@ fn a_guest_is_shared_and_old_scripts_come_too_late() {
     deployment.configure("web", &BOTH, &RULES);
     deployment.apply();
     pair.answered();
+
+    // A guest that leaves the configuration leaves the pool first, and then is as before.
+    deployment.configure("web", &BOTH[1..], &RULES);
+    let plan = deployment.plimsoll(&["plan"]).exits(0).seen();
+    assert!(plan.contains("guest.vm1"), "{plan}");
+    deployment.apply();
+    pair.is_as_before(0);
+    pair.answered();
+
+    // Nobody can be undone who does not answer: it is pending, and done when it is back.
+    pair.bed.power_off("vm2");
+    let destroy = &["destroy", "--auto-approve"];
+    let seen = pair.deployment.plimsoll(destroy).exits(6).seen();
+    assert!(seen.contains("guest.vm2"), "{seen}");
+    pair.bed.boot("vm2");
+    let kept = pair.bed.inside("vm2", "ip -o addr show dev lo");
+    assert!(kept.contains("65.52.0.1/32"), "{kept}");
+    pair.deployment.plimsoll(destroy).exits(0);
+    pair.is_as_before(1);
+    let lists = pair.deployment.plimsoll(&["state", "list"]).exits(0).stdout;
+    assert!(!lists.contains("guest."), "{lists}");
 }
 
 #[test]
 fn facts_are_what_the_machine_says_and_findings_follow() {
     let Some(pair) = Pair::new() else { return };
-    let Pair { bed, deployment } = &pair;
+    let Pair {
+        bed, deployment, ..
+    } = &pair;
     bed.inside(
         "vm1",
         "sysctl -qw net.ipv4.tcp_timestamps=0 net.ipv4.ip_local_reserved_ports=8080,59990-60000",
@@ -228,7 +266,9 @@ fn facts_are_what_the_machine_says_and_findings_follow() {
 
 /// plimsoll gives the address up, out loud, and the cluster moves it from then on.
 fn becomes_a_cluster(pair: &Pair) {
-    let Pair { bed, deployment } = pair;
+    let Pair {
+        bed, deployment, ..
+    } = pair;
     let ours = deployment.configuration("web", &BOTH, &RULES);
     let frontend = "    public_ip = public_ip.green\n";
     let clustered = ours.replace(
