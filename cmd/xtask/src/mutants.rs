@@ -199,7 +199,7 @@ const MUTANTS: &[Mutant] = &[
         from: "            let halted = asked_at.is_some() || self.state_lost.is_some();",
         to: "            let halted = (asked_at.is_some() && !PLANTED) || self.state_lost.is_some();",
         target: "apply",
-        test: "review::a_run_that_is_asked_to_stop_starts_nothing_more_and_ends_in_time",
+        test: "review::room_that_comes_free_after_a_request_to_stop_stays_free",
     },
     Mutant {
         name: "a step in flight holds up the end for ever",

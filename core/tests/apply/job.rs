@@ -290,7 +290,8 @@ fn destroy_takes_everything_back_and_keeps_the_addresses() {
 fn an_edit_between_plan_and_apply_is_stale_before_the_first_write() {
     let world = World::of_the_example();
     world.apply(EXAMPLE);
-    let changed = EXAMPLE.replace("frontend_port = 8000", "frontend_port = 8001");
+    // Guests open another port before the load balancer is written: its own condition would come too late for them.
+    let changed = EXAMPLE.replace("backend_port  = 8080", "backend_port  = 8090");
     let plan = world.plan(&configuration(&changed), Mode::Apply);
     world.with(|w| {
         w.writes.clear();

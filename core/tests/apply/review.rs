@@ -308,6 +308,19 @@ fn a_run_that_is_asked_to_stop_starts_nothing_more_and_ends_in_time() {
     }
 }
 
+/// One guest at a time: the second is ready to start as soon as the first is done, while Azure is still at work.
+#[test]
+fn room_that_comes_free_after_a_request_to_stop_stays_free() {
+    let world = World::of_the_example();
+    let one = "plimsoll {\n  rollout {\n    max_parallel = 1\n  }\n";
+    let plan = plan(&world, &EXAMPLE.replacen("plimsoll {\n", one, 1));
+    // The first write, that of a public IP address, gets no answer.
+    world.with(|w| w.faults.at.insert(2, Fault::Hang));
+    let (outcome, _) = world.run(&plan);
+    assert!(outcome.interrupted);
+    assert_eq!(writes(&world), ["PUT purple", "script vm1"]);
+}
+
 #[test]
 fn what_is_in_flight_when_time_is_up_stays_in_the_journal() {
     let world = World::of_the_example();
