@@ -148,6 +148,10 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         mut guests,
         moves,
     } = draft(question, desired);
+    let unasked = guests
+        .iter()
+        .filter(|guest| !question.observed.guests.contains_key(&guest.addr))
+        .count();
     let mut steps = steps(&Work {
         public_ips: &public_ips,
         load_balancers: &load_balancers,
@@ -264,6 +268,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
             .map(|guest| guest.addr.clone())
             .collect(),
         left_out,
+        unasked,
     }
 }
 

@@ -65,6 +65,17 @@ pub struct Plan {
     /// What `--target` and `--exclude` keep out of this plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// Guests that nobody asked (`--guests`): what changed inside them is not seen.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unasked: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Bounds on the work in guests.

@@ -57,7 +57,7 @@ fn a_plan_that_changes_nothing_for_guests_asks_none() {
     world.apply(EXAMPLE);
     for asks in [true, false] {
         let (asked, plan) = sparing(&world, EXAMPLE, asks);
-        assert_eq!(asked, names(&[]));
+        assert_eq!((asked, plan.unasked), (names(&[]), 2));
         assert!(plan.complete && plan.applyable && !plan.has_changes());
         assert!(plan.drift.is_empty(), "{:#?}", plan.drift);
     }

@@ -67,6 +67,7 @@ pub(crate) fn empty() -> Plan {
         rollout: plimsoll_core::plan::Rollout::default(),
         accepted_unready: Vec::new(),
         left_out: Vec::new(),
+        unasked: 0,
         not_yet_applied: Vec::new(),
     }
 }

@@ -69,6 +69,9 @@ pub(crate) fn plan(plan: &Plan) -> Verdict {
     if !plan.has_changes() {
         if !plan.left_out.is_empty() {
             verdict.say("No changes in what was asked for; more is left out");
+        } else if plan.complete && plan.unasked > 0 {
+            let guests = words::count(plan.unasked, "guest");
+            verdict.say(format!("No changes in what was read; {guests} not asked"));
         } else if plan.complete {
             verdict.say("No changes: ");
             verdict.name(&plan.deployment);
@@ -211,6 +214,10 @@ pub(crate) fn drift(plan: &Plan) -> Verdict {
         .filter(|d| d.severity == Severity::Error)
         .count();
     match (plan.drift.len(), breaking) {
+        (0, _) if plan.complete && plan.unasked > 0 => {
+            let guests = words::count(plan.unasked, "guest");
+            verdict.say(format!("No drift in what was read; {guests} not asked"));
+        }
         (0, _) if plan.complete => {
             verdict.say("No drift: ");
             verdict.name(&plan.deployment);

@@ -15,7 +15,13 @@ pub(crate) fn page(shown: &PlanShown<'_>) -> Page {
         plan.blocked.iter().map(String::as_str).collect()
     };
     if plan.drift.is_empty() {
-        page.line(if plan.complete {
+        page.line(if plan.complete && plan.unasked > 0 {
+            let guests = words::count(plan.unasked, "guest");
+            Line::plain(format!(
+                "{}: no drift in what was read; {guests} not asked.",
+                plan.deployment
+            ))
+        } else if plan.complete {
             Line::plain(format!("{}: no drift, all is as applied.", plan.deployment))
         } else {
             Ink::Warning.line(format!(

@@ -159,6 +159,18 @@ fn drift() {
         drift::page(&shown).text(Look::plain(120)),
         "web-prod: no drift, all is as applied.\n"
     );
+    let quiet = Plan {
+        unasked: 2,
+        ..sample::empty()
+    };
+    let shown = PlanShown {
+        plan: &quiet,
+        ..shown
+    };
+    assert_eq!(
+        drift::page(&shown).text(Look::plain(120)),
+        "web-prod: no drift in what was read; 2 guests not asked.\n"
+    );
 }
 
 #[test]

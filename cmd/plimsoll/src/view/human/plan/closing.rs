@@ -144,6 +144,9 @@ fn nothing(plan: &Plan) -> String {
         "No changes in what was asked for; more is left out.".to_owned()
     } else if !plan.complete {
         "No changes in what could be read.".to_owned()
+    } else if plan.unasked > 0 {
+        let guests = words::count(plan.unasked, "guest");
+        format!("No changes in what was read; {guests} not asked.")
     } else {
         format!("No changes: {} is as declared.", plan.deployment)
     }
