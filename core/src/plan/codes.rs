@@ -81,6 +81,11 @@ codes! {
          default rules let in the virtual network and the health probe, and nobody from the Internet. Allow the rule's \
          protocol to the frontend's address and the backend port.",
         Warning, "learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works; Microsoft's guide for SQL Server availability groups";
+    SWALLOWED_SUBNET = "PL0323", "a loopback address swallows the guest's own subnet",
+        "A frontend's address stands on the loopback interface with a netmask so wide that the guest's own address lies in it. \
+         The guest then takes its neighbours, its gateway included, for itself and answers none of them. Give the address \
+         /32 or /128.",
+        Error, "Linux' local routing table: ip route get answers local, dev lo, for every address of the netmask";
     SECURITY_GROUP_PROBE = "PL0322", "a network security group drops the health probe",
         "Health probes come from 168.63.129.16 (service tag AzureLoadBalancer) to the VM's own address. Every network security \
          group lets them in by default; a rule of its own with a higher priority denies them here, so Azure takes the member \

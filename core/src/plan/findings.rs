@@ -243,7 +243,22 @@ fn wrong_prefixes(seen: &Seen<'_>) -> Vec<Finding> {
         .filter(|a| wanted.contains(&a.address.addr()))
         .filter(|a| seen.facts.is_loopback(&a.interface) && a.address.prefix_len() != a.address.max_prefix_len())
         .map(|a| {
-            finding(seen.addr, &codes::WRONG_NETMASK, format!("{} on {} has the wrong netmask", a.address, a.interface)).note(
+            let own = seen
+                .facts
+                .addresses
+                .iter()
+                .find(|own| !seen.facts.is_loopback(&own.interface) && a.address.contains(&own.address.addr()));
+            let (code, what) = match own {
+                Some(own) => (
+                    &codes::SWALLOWED_SUBNET,
+                    format!("{} on {} swallows the subnet of {}", a.address, a.interface, own.interface),
+                ),
+                None => (
+                    &codes::WRONG_NETMASK,
+                    format!("{} on {} has the wrong netmask", a.address, a.interface),
+                ),
+            };
+            finding(seen.addr, code, what).note(
                 format!(
                     "every address of {} counts as this guest itself, so it cannot reach them; it should be /{}",
                     a.address.trunc(),
@@ -517,7 +532,18 @@ mod tests {
             let mut facts = facts();
             hold(&mut facts, address, interface);
             let found = with(&facts, |seen| codes_of(wrong_prefixes(seen)));
-            assert_eq!(found == ["PL0303"], fires, "{address} {interface}");
+            assert_eq!(!found.is_empty(), fires, "{address} {interface}");
+        }
+    }
+
+    #[test]
+    fn an_internal_frontends_netmask_takes_the_gateway_away() {
+        for (own, found) in [("10.0.0.11/24", "PL0323"), ("10.0.1.11/24", "PL0303")] {
+            let mut facts = facts();
+            facts.addresses.retain(|a| a.interface == "lo");
+            hold(&mut facts, own, "eth0");
+            hold(&mut facts, "10.0.0.7/24", "lo");
+            assert_eq!(with(&facts, |seen| codes_of(wrong_prefixes(seen))), [found]);
         }
     }
 

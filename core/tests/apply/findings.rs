@@ -286,6 +286,12 @@ const CASES: &[Case] = &[
         near: || well().with(|m| hold(m.guest("vm1"), "lo", "65.52.0.9/24")),
     },
     Case {
+        code: "PL0323",
+        // Half of all IPv4 addresses, those of the subnet among them.
+        fires: || well().with(|m| hold(m.guest("vm1"), "lo", "65.52.0.1/1")),
+        near: || well().with(|m| hold(m.guest("vm1"), "lo", "65.52.0.1/24")),
+    },
+    Case {
         code: "PL0304",
         fires: || {
             well().with(|m| {

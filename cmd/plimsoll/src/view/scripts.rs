@@ -52,13 +52,13 @@ fn difference(before: &str, after: &str) -> String {
 }
 
 impl Shown<'_> {
-    /// `step 2, guest.vm2: as step 1, guest.vm1, but for`
+    /// `step 2, guest.vm2: as step 1, guest.vm1, but for these lines`
     pub(super) fn title(&self) -> String {
         let name = |script: &GuestScript| format!("step {}, {}", script.step, script.guest);
         let own = name(self.script);
         match &self.body {
             Body::Whole(_) => own,
-            Body::But { like, .. } => format!("{own}: as {}, but for", name(like)),
+            Body::But { like, .. } => format!("{own}: as {}, but for these lines", name(like)),
             Body::Unknown(why) => format!("{own}: not known now, {why}"),
         }
     }
@@ -120,7 +120,7 @@ mod tests {
             titles,
             [
                 "step 1, guest.vm1",
-                "step 2, guest.vm2: as step 1, guest.vm1, but for",
+                "step 2, guest.vm2: as step 1, guest.vm1, but for these lines",
                 "step 3, guest.vm3",
                 "step 4, guest.vm4: not known now, nobody was asked",
                 "step 5, guest.vm5",
