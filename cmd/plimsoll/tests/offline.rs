@@ -149,6 +149,11 @@ fn a_file_is_formatted_once() {
         assert!(!out(&again).contains("deployment"), "{}", out(&again));
     }
     assert_eq!(bytes(), AFTER);
+    std::fs::create_dir(directory.path().join("web")).unwrap();
+    let folder = run(&["fmt", "web"]);
+    assert_eq!(folder.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&folder.stderr).into_owned();
+    assert!(said.contains("web fmt formats what is in it"), "{said}");
 }
 
 /// As in Terraform: the environment, `plimsoll.plimvars`, `*.auto.plimvars` by their names, and last `--var` and

@@ -1,7 +1,7 @@
 //! `fmt`: the canonical format. Writes only files that change, and none with --check.
 
 use crate::args::FmtArguments;
-use crate::context::Context;
+use crate::context::{Context, quoted};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::sources;
@@ -66,6 +66,11 @@ fn texts(context: &Context, arguments: &FmtArguments) -> Result<(Texts, Told), F
     }
     let read = |file: &std::path::PathBuf| {
         let path = context.path(file);
+        if path.is_dir() {
+            let folder = quoted(&path.display().to_string());
+            return Err(Failure::new(format!("{} is a folder", path.display()))
+                .next(format!("plimsoll -C {folder} fmt formats what is in it")));
+        }
         std::fs::read_to_string(&path)
             .map(|text| (path.display().to_string(), text))
             .map_err(|error| {
