@@ -91,6 +91,13 @@ codes! {
          group lets them in by default; a rule of its own with a higher priority denies them here, so Azure takes the member \
          for down and sends it nothing.",
         Warning, "learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview: probe source";
+    FOREIGN_CLASH = "PL0324", "a declared rule clashes with one that is only in Azure",
+        "The load balancer holds a rule or an inbound NAT rule that neither the configuration nor the state knows, and a declared \
+         one takes the same port of the same frontend, or arrives at the same address and port inside the same members. \
+         plimsoll keeps what is not ours in every write, and Azure refuses a write that holds both, so nothing is begun. After a \
+         lost state it is often the same rule under an older name: give the declared one that name and it is adopted. \
+         Otherwise delete the one in Azure, or give yours another port.",
+        Error, "Azure error texts of RulesUseSameBackendPortProtocolAndPool and its kin; ARM specification of frontendPort";
     NOT_IN_POOL = "PL0330", "a guest is not in a pool that someone else manages",
         "The pool belongs to a load balancer that this configuration only reads (`data`), so plimsoll never joins it. Its owner \
          has to add the NIC; until then Azure sends the guest nothing.",

@@ -1,6 +1,7 @@
 //! Checks that need live facts: what would drop packets although nothing is out of place.
 
 mod azure;
+mod clashes;
 mod cluster;
 mod kernel;
 mod security;
@@ -8,6 +9,7 @@ mod security;
 use super::Finding;
 use super::codes;
 use super::guest::GuestPlan;
+use super::load_balancer::LoadBalancerPlan;
 use super::needs::{Flow, Service};
 use crate::config::checks::{Accepted, may_be_meant};
 use crate::config::{Desired, GuestMode};
@@ -21,12 +23,14 @@ use std::sync::Arc;
 
 /// Every finding, less what the configuration accepts.
 pub fn findings(
+    load_balancers: &[LoadBalancerPlan],
     guests: &[GuestPlan],
     desired: &Desired,
     observed: &Observed,
     accepted: &[Accepted],
 ) -> Vec<Finding> {
     let mut all = azure::findings(desired, observed);
+    all.extend(clashes::findings(load_balancers, guests, desired, observed));
     let mut read = Vec::new();
     let mut said = Said::default();
     for guest in guests {

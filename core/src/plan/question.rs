@@ -162,6 +162,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     let complete = complete(&load_balancers, &public_ips, &guests)
         && unreadable_data(desired, question.observed).is_empty();
     let mut findings = findings(
+        &load_balancers,
         &guests,
         desired,
         question.observed,

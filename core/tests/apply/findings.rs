@@ -250,6 +250,27 @@ fn with_nat_pools(text: &str) -> Moment {
     })
 }
 
+/// A rule is declared for this port of the green frontend, and somebody has made one for port 9000.
+fn beside_a_stranger(port: u16) -> Moment {
+    let rule = format!(
+        "  rule \"extra\" {{\n    frontend      = frontend.green\n    backend_pools = [backend_pool.vms]\n    \
+         protocol      = \"Tcp\"\n    frontend_port = {port}\n    backend_port  = {port}\n    floating_ip   = true\n  }}\n\n"
+    );
+    let pool = "  backend_pool \"vms\" {}\n\n";
+    let mut moment = well();
+    moment.text = EXAMPLE.replace(pool, &format!("{pool}{rule}"));
+    moment.with(|m| {
+        let balancer = m.load_balancer();
+        let mut theirs = balancer.item(ItemKind::Rule, "green").unwrap().clone();
+        theirs.name = "old".to_owned();
+        for name in ["frontend_port", "backend_port"] {
+            let port = Attr::Int(9000);
+            theirs.attributes.insert(name.to_owned(), port);
+        }
+        balancer.set(ItemKind::Rule, theirs);
+    })
+}
+
 fn moved_to(port: u16) -> Moment {
     let mut moment = well();
     moment.text = EXAMPLE.replace("backend_port  = 8080", &format!("backend_port  = {port}"));
@@ -408,6 +429,11 @@ const CASES: &[Case] = &[
         code: "PL0322",
         fires: || secured(&[(Prefix::Any, to("65.52.0.0/30"))]),
         near: || secured(&[(Prefix::Any, to("65.52.0.0/30")), probes()]),
+    },
+    Case {
+        code: "PL0324",
+        fires: || beside_a_stranger(9000),
+        near: || beside_a_stranger(9001),
     },
     Case {
         code: "PL0330",

@@ -684,3 +684,35 @@ fn a_destination_that_a_rule_leaves_ends() {
     assert!(of_alt[0].contains("65.52.0.1") && of_alt[0].contains("Ends"));
     assert!(of_alt[1].contains("65.52.0.2") && of_alt[1].contains("Changes"));
 }
+
+/// Found by the model: with the state lost a rule under its old name is nobody's, and one write held both.
+#[test]
+fn a_rule_whose_flow_somebody_else_has_is_said_before_anything_is_written() {
+    let world = applied();
+    world.with(|w| w.saved = None);
+    let renamed = EXAMPLE.replace("rule \"purple\"", "rule \"violet\"");
+    let refused = world.plan(&configuration(&renamed), Mode::Apply);
+    assert!(!refused.applyable);
+    let clash: Vec<_> = refused
+        .findings
+        .iter()
+        .filter(|f| f.code == "PL0324")
+        .collect();
+    assert_eq!(clash.len(), 1, "{:#?}", refused.findings);
+    assert_eq!(
+        &*clash[0].what,
+        "rule \"violet\" clashes with rule \"purple\", which is in Azure and not declared here"
+    );
+    // What it says helps: the name makes it ours, and without the other nothing is in the way.
+    let named = renamed.replace(
+        "rule \"violet\" {",
+        "rule \"violet\" {\n    name = \"purple\"",
+    );
+    assert!(plan(&world, &named).has_changes());
+    world.with(|w| {
+        let rules = w.load_balancers.values_mut().next().unwrap();
+        rules.remove(plimsoll_core::model::ItemKind::Rule, "purple");
+    });
+    world.apply(&renamed);
+    assert!(!plan(&world, &renamed).has_changes());
+}

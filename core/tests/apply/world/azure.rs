@@ -1,5 +1,6 @@
 //! Azure, simulated: what it checks, what it makes up, and what a failed write leaves behind.
 
+use super::refusals::check;
 use super::{Inner, World};
 use async_trait::async_trait;
 use plimsoll_core::apply::*;
@@ -20,50 +21,6 @@ pub fn address_of(name: &str) -> IpAddr {
         _ => 9,
     };
     IpAddr::from([65, 52, 0, last])
-}
-
-/// What Azure refuses, told at once: the planner must never send it.
-fn check(w: &Inner, resource: &LoadBalancer) {
-    let name = resource.id.name();
-    for frontend in resource.of_kind(ItemKind::Frontend) {
-        if let Some(public) = frontend.text("public_ip").map(ArmId::new) {
-            assert!(
-                w.public_ips.contains_key(&public),
-                "{name}: frontend {:?} stands on {public}, which is not there",
-                frontend.name
-            );
-        }
-    }
-    let mut all = Vec::new();
-    for kind in [ItemKind::Rule, ItemKind::InboundNatRule] {
-        for item in resource.of_kind(kind) {
-            all.extend(
-                item.text("frontend")
-                    .map(|id| (ItemKind::Frontend, item, id)),
-            );
-            all.extend(item.text("probe").map(|id| (ItemKind::Probe, item, id)));
-            let pools = item.list("backend_pools").iter().map(String::as_str);
-            let pools = pools.chain(item.text("backend_pool"));
-            all.extend(pools.map(|id| (ItemKind::BackendPool, item, id)));
-        }
-    }
-    for (kind, item, id) in all {
-        assert!(
-            resource.by_id(kind, id).is_some(),
-            "{name}: {:?} dangles: {id}",
-            item.name
-        );
-    }
-    let before = w
-        .load_balancers
-        .get(&resource.id)
-        .map(|lb| w.with_members(lb));
-    for (pool, members) in before.iter().flat_map(|lb| &lb.members) {
-        assert!(
-            resource.item(ItemKind::BackendPool, pool).is_some() || members.is_empty(),
-            "{name}: pool {pool:?} goes while {members:?} are in it"
-        );
-    }
 }
 
 /// Chooses the addresses of dynamic internal frontends; one that has an address keeps it.

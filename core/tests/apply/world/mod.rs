@@ -18,6 +18,7 @@ mod azure;
 mod faults;
 mod guests;
 mod packets;
+mod refusals;
 
 pub use faults::{Fault, Faults};
 pub use guests::{guest, set, without_runs};
