@@ -58,7 +58,7 @@ pub async fn observe_guests(observed: &mut Observed, wanted: &Wanted, guests: &d
 }
 
 /// The provider bounds how many guests it talks to at once: it knows the transports.
-async fn facts<'a>(
+pub(super) async fn facts<'a>(
     wanted: impl Iterator<Item = &'a GuestRef>,
     guests: &dyn ObserveGuests,
 ) -> Vec<(Addr, Observation<GuestFacts>)> {

@@ -1,6 +1,7 @@
 //! One step, sent: what of the world it calls, and what it reads back.
 
 use super::engine::World;
+use super::observe::facts;
 use super::{GuestOrder, Progress, WorldError};
 use crate::model::guest::Claim;
 use crate::model::observed::Observation;
@@ -107,12 +108,10 @@ async fn wait_for_listeners(
     let began = world.clock.monotonic();
     let mut silent: Vec<&AwaitedService> = services.iter().collect();
     loop {
-        let mut facts = BTreeMap::new();
-        for guest in silent.iter().map(|service| &service.guest) {
-            if !facts.contains_key(&guest.addr) {
-                facts.insert(guest.addr.clone(), world.read_guests.facts(guest).await);
-            }
-        }
+        // All of them at once: guests that hang must not add up to more than the wait.
+        let guests: BTreeMap<_, _> = silent.iter().map(|s| (&s.guest.addr, &s.guest)).collect();
+        let facts = facts(guests.into_values(), world.read_guests).await;
+        let facts: BTreeMap<_, _> = facts.into_iter().collect();
         silent.retain(|service| {
             let found = facts
                 .get(&service.guest.addr)

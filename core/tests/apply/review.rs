@@ -226,6 +226,23 @@ fn a_rule_waits_for_its_listeners() {
     assert!(outcome.is_complete(), "{events:#?}");
 }
 
+/// Guests that hang were waited for one after the other, so that many of them took many times what the rule allows.
+#[test]
+fn guests_that_are_silent_are_read_at_once() {
+    let patient = EXAMPLE.replace(
+        "rule \"purple\" {",
+        "rule \"purple\" {\n    wait_for_listener = \"20s\"",
+    );
+    let world = World::of_the_example();
+    world.with(|w| w.guests.values_mut().for_each(|g| g.listeners.clear()));
+    let plan = plan(&world, &patient);
+    // Neither answers before the other is asked, too.
+    world.with(|w| (w.reads_begun, w.reads_together) = (0, 2));
+    let (outcome, _) = world.run(&plan);
+    assert_eq!(outcome.failed, 1);
+    assert!(world.with(|w| w.reads_begun) > 4);
+}
+
 #[test]
 fn a_rule_does_not_move_to_where_nothing_listens() {
     let world = applied();

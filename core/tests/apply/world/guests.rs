@@ -7,6 +7,8 @@ use plimsoll_core::model::guest::*;
 use plimsoll_core::model::observed::Observation;
 use plimsoll_core::model::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::task::Poll;
 
 /// A guest with a firewall that drops, and applications that listen on every address.
 pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
@@ -68,6 +70,7 @@ pub fn without_runs(facts: &GuestFacts) -> GuestFacts {
 #[async_trait]
 impl ObserveGuests for World {
     async fn facts(&self, guest: &GuestRef) -> Observation<GuestFacts> {
+        self.company().await;
         self.with(|w| match w.guests.get(guest.addr.name()) {
             _ if w.unreachable.contains(guest.addr.name()) => Observation::Unreadable {
                 why: "no route to host".to_owned(),
@@ -75,6 +78,28 @@ impl ObserveGuests for World {
             Some(facts) => Observation::Present(facts.clone()),
             None => Observation::Absent,
         })
+    }
+}
+
+impl World {
+    /// Reads that hang until as many are under way as `reads_together` says.
+    async fn company(&self) {
+        let number = self.with(|w| {
+            w.reads_begun += 1;
+            w.reads_begun
+        });
+        poll_fn(|context| {
+            let alone = self.with(|w| match w.reads_together {
+                0 => false,
+                together => w.reads_begun < number.next_multiple_of(together),
+            });
+            if alone {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 

@@ -51,6 +51,9 @@ pub struct Inner {
     /// Every write in order, for people.
     pub writes: Vec<String>,
     pub reads: usize,
+    /// Reads of guests, begun so far, and how many have to be under way before any of them ends; 0 is no matter how many.
+    pub reads_begun: usize,
+    pub reads_together: usize,
     /// Guests whose scripts fail.
     pub failing: BTreeSet<String>,
     pub unreachable: BTreeSet<String>,
