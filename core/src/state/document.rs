@@ -2,6 +2,7 @@
 
 use super::history::Applied;
 use super::journal::{Journal, StepStatus};
+use super::migrations::migrated;
 use crate::model::guest::{Connection, EntryKey, Os};
 use crate::model::{Addr, ArmId, Attributes, ItemKind};
 use serde::{Deserialize, Serialize};
@@ -190,9 +191,14 @@ impl State {
             return Err(StateError::Foreign);
         }
         match head.version {
-            Some(found) if found > STATE_VERSION => Err(StateError::Newer { found }),
-            _ => serde_json::from_str(text).map_err(StateError::Damaged),
+            Some(found) if found > STATE_VERSION => return Err(StateError::Newer { found }),
+            // Read from the text itself, an error says where it is.
+            Some(STATE_VERSION) | None => serde_json::from_str(text),
+            Some(found) => serde_json::from_str(text)
+                .and_then(|document| migrated(document, found))
+                .and_then(serde_json::from_value),
         }
+        .map_err(StateError::Damaged)
     }
 
     pub fn text(&self) -> String {
@@ -497,6 +503,8 @@ mod tests {
             State::parse(&newer),
             Err(StateError::Newer { found: 7 })
         ));
+        let never = text.replace("\"version\": 1", "\"version\": 0");
+        assert!(matches!(State::parse(&never), Err(StateError::Damaged(_))));
         assert!(matches!(
             State::parse("{\"version\": 4}"),
             Err(StateError::Foreign)

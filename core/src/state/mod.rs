@@ -4,6 +4,7 @@
 mod document;
 mod history;
 mod journal;
+mod migrations;
 mod surgery;
 
 pub use document::{
