@@ -35,7 +35,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "contract by desired rules only",
-        file: "core/src/plan/guest.rs",
+        file: "core/src/plan/guest/rules.rs",
         from: "        let all = &[Select::Declared, Select::Others];\n        needs(&self.after,",
         to: "        let all: &[Select] = if PLANTED { &[Select::Declared] } else { &[Select::Declared, Select::Others] };\n        needs(&self.after,",
         target: "apply",
@@ -59,7 +59,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "claims of others ignored",
-        file: "core/src/plan/guest.rs",
+        file: "core/src/plan/guest/entries.rs",
         from: "        let stays = !claims.is_empty();",
         to: "        let claims = if PLANTED { BTreeSet::new() } else { claims };\n        let stays = !claims.is_empty();",
         target: "apply",
@@ -67,7 +67,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "what is recorded is known by a rule's name",
-        file: "core/src/plan/guest.rs",
+        file: "core/src/plan/guest/entries.rs",
         from: "        if before.live && before.survives && mine && !stale_claims {",
         to: "        let recorded_rules = format!(\"{:?}\", around.prior);\n        let known = !PLANTED || because.iter().all(|rule| recorded_rules.contains(&format!(\"{:?}\", &**rule)));\n        if before.live && before.survives && mine && !stale_claims && known {",
         target: "apply",
@@ -171,7 +171,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a member for the time of the switch is not made ready",
-        file: "core/src/plan/guest.rs",
+        file: "core/src/plan/guest/entries.rs",
         from: "    hold_for_the_switch(plan, facts, passing, recorded, around);",
         to: "    let passing = if PLANTED { Entries::new() } else { passing };\n    hold_for_the_switch(plan, facts, passing, recorded, around);",
         target: "apply",
