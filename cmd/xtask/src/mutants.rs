@@ -27,7 +27,7 @@ const SWITCH: &str = "PLIMSOLL_FAULT";
 const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "contract before switch",
-        file: "core/src/plan/steps.rs",
+        file: "core/src/plan/steps/guests.rs",
         from: "        for wait in waits {",
         to: "        for wait in waits.into_iter().filter(|_| !PLANTED) {",
         target: "apply",
@@ -99,7 +99,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "join before the pool exists",
-        file: "core/src/plan/steps.rs",
+        file: "core/src/plan/steps/nics.rs",
         from: "                draft.wait(id, earlier.copied(), why);",
         to: "                draft.wait(id, earlier.copied().filter(|_| !edit.join || !PLANTED), why);",
         target: "apply",
@@ -107,7 +107,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a rule goes live on members that are not ready",
-        file: "core/src/plan/steps.rs",
+        file: "core/src/plan/steps/load_balancers.rs",
         from: "            let holds_up = reached && !guest.accepted_unready;",
         to: "            let holds_up = reached && guest.accepted_unready == PLANTED;",
         target: "apply",
@@ -131,7 +131,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "listener gate skipped",
-        file: "core/src/plan/steps.rs",
+        file: "core/src/plan/steps/load_balancers.rs",
         from: "    if services.is_empty() {\n        return None;",
         to: "    if services.is_empty() || PLANTED {\n        return None;",
         target: "apply",
