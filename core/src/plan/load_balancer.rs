@@ -1,15 +1,26 @@
 //! Load balancers: every change to one of them in one after-image, with what is foreign kept as it is.
 
-use super::addresses::{PublicAddresses, frontend_address};
+mod about;
+mod recorded;
+mod refused;
+
+pub use about::item_about;
+pub use recorded::{Owned, owned};
+pub use refused::other_id;
+
+use super::addresses::PublicAddresses;
 use super::needs::Past;
 use super::{Action, Change, ForeignItem, ItemChange};
-use crate::config::{DesiredItem, DesiredLoadBalancer, GuestMode};
-use crate::model::item::{Attr, diff, effective};
+use crate::config::DesiredLoadBalancer;
+use crate::model::item::{Attr, diff};
 use crate::model::observed::Observation;
-use crate::model::schema::{LOAD_BALANCER, OnChange, Shape};
-use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer, Rule, Where};
+use crate::model::schema::LOAD_BALANCER;
+use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer};
 use crate::state::{Recorded, State, StateEdit};
-use std::collections::{BTreeMap, BTreeSet};
+use about::about;
+use recorded::{adopted, as_recorded, drain, is_meant_as_recorded, past, recorded_item};
+use refused::{dangling, replacing, replacing_items};
+use std::collections::BTreeMap;
 
 /// What happens to one load balancer.
 #[derive(Debug)]
@@ -29,137 +40,6 @@ pub struct LoadBalancerPlan {
     /// It could be read.
     pub readable: bool,
     pub past: Past,
-}
-
-/// Sub-resources of a load balancer that are ours, by kind and folded name.
-pub type Owned = BTreeSet<(ItemKind, String)>;
-
-/// Ours is what the state recorded; planning is given a settled one, with what an interrupted run was about to make.
-pub fn owned(prior: Option<&State>, addr: &Addr) -> Owned {
-    let mut owned = Owned::new();
-    let Some(prior) = prior else {
-        return owned;
-    };
-    if let Some(Recorded::LoadBalancer { items, .. }) = prior.resources.get(addr) {
-        for (kind, names) in items {
-            owned.extend(names.keys().map(|name| (*kind, name.to_ascii_lowercase())));
-        }
-    }
-    owned
-}
-
-/// How guests see a frontend, recorded beside Azure's own attributes: no body says it. Not there is `loopback`.
-const GUEST_MODE: &str = "guest_mode";
-/// How long connections may go on once the rule is gone, in seconds, recorded beside Azure's own attributes. Not there is 0.
-const DRAIN: &str = "drain_seconds";
-
-/// What the state records of an item: once it left the configuration, only this says how it was meant.
-fn as_recorded(desired: &DesiredItem, whole: &Item) -> Attributes {
-    let mut attributes = whole.attributes.clone();
-    let mode = match desired.guest.mode {
-        GuestMode::Cluster => Some("cluster"),
-        GuestMode::None => Some("none"),
-        GuestMode::Loopback => None,
-    };
-    attributes.extend(mode.map(|mode| (GUEST_MODE.to_owned(), Attr::Text(mode.to_owned()))));
-    attributes.extend(drain(desired.guest.drain_seconds));
-    attributes
-}
-
-fn drain(seconds: u64) -> Option<(String, Attr)> {
-    let seconds = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
-    Some((DRAIN.to_owned(), Attr::Int(seconds)))
-}
-
-fn drain_of(attributes: &Attributes) -> u64 {
-    let seconds = attributes.get(DRAIN).and_then(Attr::as_int);
-    seconds
-        .and_then(|seconds| u64::try_from(seconds).ok())
-        .unwrap_or(0)
-}
-
-/// What the state knows beside Azure's own attributes is still as the configuration says.
-fn is_meant_as_recorded(known: &Attributes, desired: &DesiredItem, whole: &Item) -> bool {
-    let meant = as_recorded(desired, whole);
-    [GUEST_MODE, DRAIN]
-        .iter()
-        .all(|name| known.get(*name) == meant.get(*name))
-}
-
-fn past(prior: Option<&State>, addr: &Addr) -> Past {
-    let mut past = Past::default();
-    let Some(Recorded::LoadBalancer {
-        items, attributes, ..
-    }) = prior.and_then(|p| p.resources.get(addr))
-    else {
-        return past;
-    };
-    past.drain_seconds = drain_of(attributes);
-    for (kind, names) in items {
-        for (name, attributes) in names {
-            past.drain_seconds = past.drain_seconds.max(drain_of(attributes));
-            let mode = match attributes.get(GUEST_MODE).and_then(Attr::as_text) {
-                Some("cluster") => Some(GuestMode::Cluster),
-                Some(_) => Some(GuestMode::None),
-                None => None,
-            };
-            let name = name.to_ascii_lowercase();
-            past.modes.extend(mode.map(|mode| (name.clone(), mode)));
-            past.rules.insert((*kind, name));
-        }
-    }
-    past
-}
-
-/// What is declared and not recorded is adopted: ours as it is now, where it is known how guests see its frontend.
-fn adopted(
-    past: &mut Past,
-    desired: &DesiredLoadBalancer,
-    observed: Option<&LoadBalancer>,
-    owned: &Owned,
-) {
-    for item in &desired.items {
-        let name = item.name.to_ascii_lowercase();
-        if owned.contains(&(item.kind, name.clone())) {
-            continue;
-        }
-        match (item.kind, item.guest.mode) {
-            (ItemKind::Frontend, mode @ (GuestMode::Cluster | GuestMode::None)) => {
-                past.modes.insert(name, mode);
-            }
-            (ItemKind::Rule | ItemKind::InboundNatRule, _) => {
-                let found = observed.and_then(|lb| lb.item(item.kind, &item.name));
-                let frontend = found.and_then(|found| Rule { item: found }.frontend());
-                let is_known = |id: ArmId| {
-                    let kind = ItemKind::Frontend;
-                    desired.item(kind, id.name()).is_some()
-                        || owned.contains(&(kind, id.name().to_ascii_lowercase()))
-                };
-                if frontend.is_some_and(is_known) {
-                    past.rules.insert((item.kind, name));
-                }
-            }
-            (ItemKind::Frontend, GuestMode::Loopback)
-            | (ItemKind::BackendPool | ItemKind::Probe | ItemKind::OutboundRule, _) => {}
-        }
-    }
-}
-
-/// What the state says an item was when it was last applied.
-fn recorded_item<'a>(
-    prior: Option<&'a State>,
-    addr: &Addr,
-    kind: ItemKind,
-    name: &str,
-) -> Option<&'a Attributes> {
-    match prior?.resources.get(addr)? {
-        Recorded::LoadBalancer { items, .. } => items
-            .get(&kind)?
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, found)| found),
-        Recorded::PublicIp { .. } | Recorded::Guest { .. } => None,
-    }
 }
 
 impl LoadBalancerPlan {
@@ -491,176 +371,4 @@ pub fn all_items(load_balancer: &LoadBalancer) -> impl Iterator<Item = (ItemKind
     ItemKind::ALL
         .into_iter()
         .flat_map(|kind| load_balancer.of_kind(kind).map(move |item| (kind, item)))
-}
-
-fn replacing(addr: &Addr, fields: &[FieldDiff]) -> Vec<String> {
-    let text = |value: &Option<Attr>| {
-        value
-            .as_ref()
-            .map_or("nothing".to_owned(), ToString::to_string)
-    };
-    fields
-        .iter()
-        .filter(|f| LOAD_BALANCER.iter().any(|a| a.name == f.name && a.on_change == OnChange::Replace))
-        .map(|f| {
-            format!(
-                "{addr}: Azure cannot change {} in place ({} → {}); put it back, or declare another load balancer",
-                f.name,
-                text(&f.before),
-                text(&f.after)
-            )
-        })
-        .collect()
-}
-
-/// A sub-resource is replaced by one of another name in the same write; under its own name Azure changes it in place, or
-/// refuses to.
-fn replacing_items(addr: &Addr, change: &Change) -> Vec<String> {
-    let mut all = Vec::new();
-    for item in change
-        .items
-        .iter()
-        .filter(|item| item.action != Action::Create)
-    {
-        let attributes = item.kind.attributes();
-        let replaces = |field: &&FieldDiff| {
-            attributes
-                .iter()
-                .any(|a| a.name == field.name && a.on_change == OnChange::Replace)
-        };
-        all.extend(item.fields.iter().filter(replaces).map(|field| {
-            format!(
-                "{addr}: Azure cannot change {} of {} {:?} in place; put it back, or give it another name, \
-                 so that one write deletes the old one and creates the new",
-                field.name,
-                item.kind.word(),
-                item.name
-            )
-        }));
-    }
-    all
-}
-
-/// What is deleted must not be referred to by what stays: Azure would refuse the whole PUT.
-fn dangling(addr: &Addr, after: &LoadBalancer, change: &Change) -> Vec<String> {
-    let deleted: BTreeSet<ArmId> = change
-        .items
-        .iter()
-        .filter(|i| i.action == Action::Delete)
-        .map(|i| after.id_of(i.kind, &i.name))
-        .collect();
-    let mut blocked = Vec::new();
-    for (kind, item) in all_items(after) {
-        for attribute in kind.attributes() {
-            let ids: Vec<&str> = match (attribute.shape, item.attributes.get(attribute.name)) {
-                (Shape::Id(_), Some(Attr::Text(id))) => vec![id.as_str()],
-                (Shape::Ids(_), Some(Attr::List(ids))) => ids.iter().map(String::as_str).collect(),
-                (_, _) => Vec::new(),
-            };
-            for id in ids
-                .into_iter()
-                .map(ArmId::new)
-                .filter(|id| deleted.contains(id))
-            {
-                blocked.push(format!(
-                    "{addr}: {} {:?} still refers to {:?}, which would be deleted; keep it declared until nothing uses it",
-                    kind.word(),
-                    item.name,
-                    id.name()
-                ));
-            }
-        }
-    }
-    blocked
-}
-
-fn about(load_balancer: &LoadBalancer) -> String {
-    let text = |name: &str| load_balancer.attributes.get(name).map(ToString::to_string);
-    let group = load_balancer.id.resource_group().map(str::to_owned);
-    let parts: Vec<String> = [text("sku"), group, text("location")]
-        .into_iter()
-        .flatten()
-        .collect();
-    parts.join(" · ")
-}
-
-/// One line that says what the item is.
-pub fn item_about(
-    load_balancer: &LoadBalancer,
-    kind: ItemKind,
-    item: &Item,
-    public: &PublicAddresses,
-) -> String {
-    match kind {
-        ItemKind::Frontend => match frontend_address(load_balancer, &item.name, public) {
-            Some(Where::Known(address)) => address.to_string(),
-            Some(Where::AfterApply(_)) => "address known after apply".to_owned(),
-            None => String::new(),
-        },
-        ItemKind::BackendPool => String::new(),
-        ItemKind::Probe => {
-            let path = item.text("request_path").unwrap_or_default();
-            format!(
-                "{} {}{path}",
-                item.text("protocol").unwrap_or("?").to_lowercase(),
-                item.int("port").unwrap_or(0)
-            )
-        }
-        ItemKind::Rule => rule_about(load_balancer, item, public),
-        ItemKind::InboundNatRule | ItemKind::OutboundRule => {
-            let attributes = kind.attributes().iter().find(|a| a.name == "protocol");
-            let protocol = attributes.and_then(|a| effective(&item.attributes, a));
-            protocol
-                .map(|p| p.to_string().to_lowercase())
-                .unwrap_or_default()
-        }
-    }
-}
-
-fn rule_about(load_balancer: &LoadBalancer, item: &Item, public: &PublicAddresses) -> String {
-    let rule = Rule { item };
-    let address = rule
-        .frontend()
-        .and_then(|id| frontend_address(load_balancer, id.name(), public))
-        .and_then(|w| w.known())
-        .map_or_else(
-            || {
-                rule.frontend()
-                    .map_or("?".to_owned(), |id| id.name().to_owned())
-            },
-            display,
-        );
-    let protocol = rule.protocol().map_or("?", |p| p.word());
-    let pools: Vec<String> = rule.pools().map(|p| p.name().to_owned()).collect();
-    let pools = if pools.is_empty() {
-        "no pool".to_owned()
-    } else {
-        pools.join(", ")
-    };
-    let floating = if rule.floating() { ", floating IP" } else { "" };
-    if protocol == "all" {
-        format!("{address}, every port → {pools}{floating}")
-    } else {
-        format!(
-            "{address}:{}/{protocol} → {pools}:{}{floating}",
-            rule.frontend_port(),
-            rule.backend_port()
-        )
-    }
-}
-
-fn display(address: std::net::IpAddr) -> String {
-    if address.is_ipv6() {
-        format!("[{address}]")
-    } else {
-        address.to_string()
-    }
-}
-
-/// Azure renames nothing: another name or resource group is another resource.
-pub fn other_id(addr: &Addr, recorded: &ArmId, declared: &ArmId) -> String {
-    format!(
-        "{addr} was applied as {recorded} and is declared as {declared} now; Azure cannot rename it. \
-         Give the new one a label of its own (the old one is deleted then), or put the name back"
-    )
 }
