@@ -83,7 +83,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "journal not written",
-        file: "core/src/apply/engine.rs",
+        file: "core/src/apply/engine/room.rs",
         from: "            self.note(step.id, status);\n        }\n        self.save().await;",
         to: "            if !PLANTED {\n                self.note(step.id, status);\n            }\n        }\n        self.save().await;",
         target: "apply",
@@ -187,7 +187,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "max_unavailable ignored",
-        file: "core/src/apply/engine.rs",
+        file: "core/src/apply/engine/room.rs",
         from: "            members.count() >= most",
         to: "            members.count() >= if PLANTED { usize::MAX } else { most }",
         target: "apply",
