@@ -27,7 +27,7 @@ pub fn reference() -> String {
 }
 
 const HEAD: &str = "\
-<!-- Written by plimsoll itself: change core/src/model/schema.rs or the tables of codes, then PLIMSOLL_BLESS=1. -->
+<!-- Written by plimsoll itself: change core/src/model/schema/ or the tables of codes, then PLIMSOLL_BLESS=1. -->
 
 # Reference
 

@@ -1,7 +1,7 @@
 //! What can be known to be wrong before Azure or a guest is asked: one file for each family of checks.
 //!
 //! In comes what is desired, out come diagnostics with codes of `codes.rs`. A check that needs live facts is a finding of
-//! the plan (`plan/findings.rs`) instead.
+//! the plan (`plan/findings/`) instead.
 
 mod accept;
 pub mod codes;
