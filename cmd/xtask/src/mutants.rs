@@ -1,7 +1,7 @@
 //! Tests of the tests: faults are planted in a copy of the tree, one is switched on at a time, and the test that is there to
 //! catch it must fail. A fault that no test sees, or whose place is no longer found, is a failure of this task.
 //!
-//! All are compiled into one build, each asleep behind a variable of the environment, so that 26 faults cost four builds.
+//! All are compiled into one build, each asleep behind a variable of the environment, so that 27 faults cost four builds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -216,6 +216,14 @@ const MUTANTS: &[Mutant] = &[
         to: "            all.extend(silent_switches(guest, facts).into_iter().filter(|_| !PLANTED));",
         target: "apply",
         test: "review::a_rule_does_not_move_to_where_nothing_listens",
+    },
+    Mutant {
+        name: "clash with a foreign rule unseen",
+        file: "core/src/plan/findings.rs",
+        from: "    all.extend(clashes::findings(load_balancers, guests, desired, observed));",
+        to: "    if !PLANTED {\n        all.extend(clashes::findings(load_balancers, guests, desired, observed));\n    }",
+        target: "apply",
+        test: "review::a_rule_whose_flow_somebody_else_has_is_said_before_anything_is_written",
     },
     Mutant {
         name: "what waits for something excluded stays",
