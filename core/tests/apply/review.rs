@@ -1,11 +1,13 @@
 //! What reviews and the model tests found, each as the shortest story that shows it; and what an operator asks of one run.
 
-use crate::world::{Fault, World, configuration};
+use crate::model::others::stranger;
+use crate::world::{Fault, Path, World, configuration};
 use plimsoll_core::apply::{Event, GRACE};
 use plimsoll_core::model::guest::{BY_SCRIPT, RecordFact};
 use plimsoll_core::model::{Addr, Protocol};
 use plimsoll_core::plan::{DriftKind, Edge, Effect, Mode, Phase, Plan, Refinements, StepAction};
 use plimsoll_core::state::StepStatus;
+use std::collections::BTreeSet;
 
 const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
 
@@ -136,6 +138,57 @@ fn a_machine_that_joins_early_is_ready_for_the_rules_that_are_about_to_leave() {
                 .all(|key| !key.to_string().contains(" port 8080 "))
         );
     });
+}
+
+/// Found by the model: an opening of the lost state was taken for one that is held for the switch alone, and it went although
+/// somebody else's load balancer sends to the same port of the machines' own addresses.
+#[test]
+fn what_a_stranger_uses_too_stays_when_the_state_was_lost() {
+    let plain = EXAMPLE.replace(
+        "backend_port  = 8080\n    floating_ip   = true",
+        "backend_port  = 8080",
+    );
+    let world = World::of_the_example();
+    world.with(stranger);
+    world.apply(&plain);
+    assert_eq!(served_for_the_stranger(&world, &plain), 2);
+    world.with(|w| w.saved = None);
+    let moved = plain.replace("backend_port  = 8080", "backend_port  = 80");
+    assert_eq!(served_for_the_stranger(&world, &moved), 2);
+}
+
+/// What is held for the switch alone stays where a stranger's clients found it meanwhile.
+#[test]
+fn what_a_stranger_comes_to_use_in_the_switch_stays() {
+    let world = of_three();
+    world.with(stranger);
+    let plain = |text: String| text.replace("floating_ip = true", "floating_ip = false");
+    world.apply(&plain(two_pools("a", "b", ["a", "", "b"])));
+    let swapped = plain(two_pools("b", "a", ["b", "", "a"]));
+    assert_eq!(served_for_the_stranger(&world, &swapped), 2);
+    assert!(!plan(&world, &swapped).has_changes());
+}
+
+/// Applies it, and says how many machines then serve the rule of the load balancer beside ours: none that did before stopped.
+fn served_for_the_stranger(world: &World, text: &str) -> usize {
+    let serving = |paths: &[Path]| -> BTreeSet<String> {
+        let theirs = paths.iter().filter(|path| path.load_balancer == "x-lb");
+        let serving = theirs.filter(|path| path.serves());
+        serving.map(|path| path.guest.clone()).collect()
+    };
+    world.with(|w| (w.traced, w.trace) = (true, Vec::new()));
+    let mut earlier = world.with(|w| serving(&w.paths()));
+    world.apply(text);
+    for moment in world.with(|w| std::mem::take(&mut w.trace)) {
+        let now = serving(&moment.paths);
+        assert!(
+            earlier.is_subset(&now),
+            "{:?}: {earlier:?} {now:?}",
+            moment.what
+        );
+        earlier = now;
+    }
+    earlier.len()
 }
 
 /// A member that leaves is not made ready for new rules, so it is out before they come.

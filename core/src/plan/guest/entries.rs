@@ -6,10 +6,12 @@ use crate::model::guest::{
 };
 use crate::model::observed::Observation;
 use crate::model::{ArmId, ItemKind, Where};
-use crate::plan::needs::{Entries, Member};
+use crate::plan::needs::{Entries, Member, Needs};
 use crate::plan::{Action, EntryChange};
 use crate::state::StateEdit;
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 /// The ip configurations of a guest, before and after.
 #[derive(Clone, Copy)]
@@ -59,7 +61,8 @@ pub(super) fn inside(
         let beyond = needs.beyond(&plan.needs);
         passing.extend(beyond.map(|(key, because)| (key.clone(), because.clone())));
     }
-    hold_for_the_switch(plan, facts, passing, recorded, around);
+    let kept = LazyCell::new(|| around.rules.kept(members.after));
+    hold_for_the_switch(plan, facts, passing, recorded, &kept, around);
     let needs = std::mem::take(&mut plan.needs);
     for (key, because) in needs.entries() {
         let before = facts.state_of(key);
@@ -125,7 +128,6 @@ pub(super) fn inside(
     if candidates.is_empty() {
         return;
     }
-    let kept = around.rules.kept(members.after);
     let unseen = unseen(members, around);
     let was_used = around.rules.used_now(members.observed);
     for key in candidates {
@@ -182,26 +184,31 @@ pub(super) fn inside(
 }
 
 /// For the time of the switch the guest is a member for rules that it does not serve afterwards: rules that leave a pool which
-/// it joins, or that come to a pool which it leaves. It gains what they need and loses it again.
+/// it joins, or that come to a pool which it leaves. It gains what they need and loses it again, unless somebody else's rule
+/// comes to be served by it.
 fn hold_for_the_switch(
     plan: &mut GuestPlan,
     facts: &GuestFacts,
     passing: Entries,
     recorded: &BTreeSet<EntryKey>,
+    kept: &impl Deref<Target = Needs>,
     around: &Surroundings<'_>,
 ) {
     for (key, because) in passing {
         let before = facts.state_of(&key);
         let is_theirs = before.claims.is_empty() && !recorded.contains(&key);
-        if before.live && (is_theirs || before.claims.contains(around.claim)) {
+        // Also ours under a lost state: whether it goes is decided where all that we claim is.
+        let is_ours = |claim: &Claim| claim.deployment == around.claim.deployment;
+        if before.live && (is_theirs || before.claims.iter().any(is_ours)) {
             continue;
         }
         let others: BTreeSet<Claim> = before
             .claims
             .iter()
-            .filter(|c| c.deployment != around.claim.deployment)
+            .filter(|c| !is_ours(c))
             .cloned()
             .collect();
+        let stays = others.is_empty() && kept.uses(&key);
         let mut claims = others.clone();
         claims.insert(around.claim.clone());
         let during = EntryState {
@@ -215,15 +222,20 @@ fn hold_for_the_switch(
             claims: others,
         };
         let rules: Vec<&str> = because.iter().map(|rule| &**rule).collect();
-        plan.change.notes.push(format!(
-            "holds {key} for the time of the switch: it is a member of the pool of rule {}",
-            rules.join(" and ")
-        ));
+        let why = format!("it is a member of the pool of rule {}", rules.join(" and "));
+        plan.change.notes.push(if stays {
+            format!("gains {key} for the switch and keeps it: {why}, and a rule that is not ours is served by it, too")
+        } else {
+            format!("holds {key} for the time of the switch: {why}")
+        });
         plan.ensure.push(Touch {
             key: key.clone(),
             before,
             after: during.clone(),
         });
+        if stays {
+            continue;
+        }
         plan.release.push(Touch {
             key,
             before: during,

@@ -12,7 +12,7 @@
 )]
 
 mod change;
-mod others;
+pub mod others;
 mod play;
 mod promises;
 mod rest;
