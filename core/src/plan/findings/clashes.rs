@@ -52,14 +52,15 @@ pub(super) fn findings(
             };
             for other in &beside {
                 if let Some(clash) = of_rules(other).or_else(|| of_members(other)) {
-                    let next = format!("{}, {}", our.or_is(other), our.or_goes(other, &plan.id));
-                    all.push(said(plan, our, other, &clash, next));
+                    let found = said(plan, our, other, &clash);
+                    all.push(found.note(our.or_is(other)).note(other.or_goes()));
                 }
             }
             for other in &read_only {
                 if let Some(clash) = of_members(other) {
-                    let next = "change one of them: the other belongs to whoever manages that load balancer".to_owned();
-                    all.push(said(plan, our, other, &clash, next));
+                    let next =
+                        "give this one another port, or talk to whoever manages that load balancer";
+                    all.push(said(plan, our, other, &clash).note(next));
                 }
             }
         }
@@ -67,13 +68,7 @@ pub(super) fn findings(
     all
 }
 
-fn said(
-    plan: &LoadBalancerPlan,
-    our: &Taker<'_>,
-    other: &Taker<'_>,
-    clash: &Clash<'_>,
-    next: String,
-) -> Finding {
+fn said(plan: &LoadBalancerPlan, our: &Taker<'_>, other: &Taker<'_>, clash: &Clash<'_>) -> Finding {
     let elsewhere = if other.load_balancer == &plan.id {
         String::new()
     } else {
@@ -86,9 +81,7 @@ fn said(
         other.kind.word(),
         other.name
     );
-    finding(&plan.addr, &codes::FOREIGN_CLASH, what)
-        .note(clash.why(our))
-        .note(next)
+    finding(&plan.addr, &codes::FOREIGN_CLASH, what).note(clash.why(our))
 }
 
 fn read_only<'a>(
@@ -216,7 +209,7 @@ impl<'a> Taker<'a> {
     fn or_is(&self, other: &Taker<'_>) -> String {
         if self.kind == other.kind {
             format!(
-                "if they are the same rule, write name = {:?} into its block, and plimsoll takes over the one in Azure",
+                "if they are the same rule, write name = {:?} into its block: plimsoll takes over the one in Azure",
                 other.name
             )
         } else {
@@ -227,16 +220,17 @@ impl<'a> Taker<'a> {
         }
     }
 
-    fn or_goes(&self, other: &Taker<'_>, load_balancer: &ArmId) -> String {
-        let command = match other.kind {
-            ItemKind::InboundNatRule => "inbound-nat-rule",
-            _ => "rule",
+    fn or_goes(&self) -> String {
+        let command = if self.kind == ItemKind::InboundNatRule {
+            "inbound-nat-rule"
+        } else {
+            "rule"
         };
         format!(
-            "otherwise delete it there: az network lb {command} delete --resource-group {} --lb-name {} --name {}",
-            load_balancer.resource_group().unwrap_or("GROUP"),
-            load_balancer.name(),
-            other.name
+            "otherwise delete that one: az network lb {command} delete --resource-group {} --lb-name {} --name {}",
+            self.load_balancer.resource_group().unwrap_or("GROUP"),
+            self.load_balancer.name(),
+            self.name
         )
     }
 }

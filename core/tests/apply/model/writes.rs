@@ -130,6 +130,11 @@ pub fn forced(before: &Picture, after: &Picture, setup: &Setup) -> usize {
             .iter()
             .any(|lb| lb.item(ItemKind::Frontend, name).is_some())
     };
+    // With the state lost, a guest that left the configuration is in its pool for ever, and nobody can make it ready.
+    let is_known = |nic: &str| {
+        let guest = nic.strip_suffix("-nic");
+        guest.is_some_and(|guest| setup.guests.contains_key(guest))
+    };
     if before.load_balancer.is_some() && is_new("inner") && setup.mode("inner").is_some() {
         let asks = |rule: &&Item| {
             rule.text("frontend")
@@ -141,7 +146,7 @@ pub fn forced(before: &Picture, after: &Picture, setup: &Setup) -> usize {
                 let early = early.get(pool).into_iter().flatten();
                 early
                     .into_iter()
-                    .any(|nic| after.in_pool(pool).contains(nic))
+                    .any(|nic| after.in_pool(pool).contains(nic) && is_known(nic))
             })
         });
         ahead |= needs && setup.mode("inner") != Some(Mode::None);
