@@ -172,8 +172,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a member for the time of the switch is not made ready",
         file: "core/src/plan/guest/entries.rs",
-        from: "    hold_for_the_switch(plan, facts, passing, recorded, &kept, around);",
-        to: "    let passing = if PLANTED { Entries::new() } else { passing };\n    hold_for_the_switch(plan, facts, passing, recorded, &kept, around);",
+        from: "    let held = hold_for_the_switch(plan, facts, passing, recorded, &kept, around);",
+        to: "    let passing = if PLANTED { Entries::new() } else { passing };\n    let held = hold_for_the_switch(plan, facts, passing, recorded, &kept, around);",
         target: "apply",
         test: "review::a_machine_that_joins_early_is_ready_for_the_rules_that_are_about_to_leave",
     },

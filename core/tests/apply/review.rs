@@ -1,9 +1,9 @@
 //! What reviews and the model tests found, each as the shortest story that shows it; and what an operator asks of one run.
 
 use crate::model::others::stranger;
-use crate::world::{Fault, Path, World, configuration};
+use crate::world::{Fault, Path, World, configuration, set};
 use plimsoll_core::apply::{Event, GRACE};
-use plimsoll_core::model::guest::{BY_SCRIPT, RecordFact};
+use plimsoll_core::model::guest::{BY_SCRIPT, EntryKey, GuestFacts, RecordFact};
 use plimsoll_core::model::{Addr, Protocol};
 use plimsoll_core::plan::{DriftKind, Edge, Effect, Mode, Phase, Plan, Refinements, StepAction};
 use plimsoll_core::state::StepStatus;
@@ -167,6 +167,42 @@ fn what_a_stranger_comes_to_use_in_the_switch_stays() {
     let swapped = plain(two_pools("b", "a", ["b", "", "a"]));
     assert_eq!(served_for_the_stranger(&world, &swapped), 2);
     assert!(!plan(&world, &swapped).has_changes());
+}
+
+/// Found by the model: what only a stranger still uses was recorded although somebody had taken it away, so that drift spoke
+/// of it for ever and no apply could heal it.
+#[test]
+fn what_only_a_stranger_uses_is_kept_whole_or_given_up() {
+    let plain = EXAMPLE.replace(
+        "backend_port  = 8080\n    floating_ip   = true",
+        "backend_port  = 8080",
+    );
+    let world = World::of_the_example();
+    world.with(stranger);
+    world.apply(&plain);
+    let without = plain.replace("backend_port  = 8080", "backend_port  = 80");
+    assert_eq!(served_for_the_stranger(&world, &without), 2);
+    let quiet = |world: &World| {
+        let plan = plan(world, &without);
+        !plan.has_changes() && plan.drift.is_empty()
+    };
+    assert!(quiet(&world));
+    let key: EntryKey = "firewall tcp port 8080 to 10.0.0.11".parse().unwrap();
+    let facts = |change: &dyn Fn(&mut GuestFacts)| {
+        world.with(|w| change(w.guests.get_mut("vm1").unwrap()));
+    };
+    // It is there and would not be after a reboot: mended.
+    facts(&|vm1| {
+        vm1.survives.remove(&key);
+    });
+    assert_eq!(served_for_the_stranger(&world, &without), 2);
+    assert!(quiet(&world));
+    assert!(world.with(|w| w.guests["vm1"].state_of(&key).survives));
+    // Somebody closed it: nobody is served by it, and it is no longer ours.
+    facts(&|vm1| set(vm1, &key, false));
+    assert!(!plan(&world, &without).drift.is_empty());
+    assert_eq!(served_for_the_stranger(&world, &without), 1);
+    assert!(quiet(&world));
 }
 
 /// Applies it, and says how many machines then serve the rule of the load balancer beside ours: none that did before stopped.

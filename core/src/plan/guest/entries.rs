@@ -12,6 +12,7 @@ use crate::state::StateEdit;
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// The ip configurations of a guest, before and after.
 #[derive(Clone, Copy)]
@@ -62,7 +63,7 @@ pub(super) fn inside(
         passing.extend(beyond.map(|(key, because)| (key.clone(), because.clone())));
     }
     let kept = LazyCell::new(|| around.rules.kept(members.after));
-    hold_for_the_switch(plan, facts, passing, recorded, &kept, around);
+    let held = hold_for_the_switch(plan, facts, passing, recorded, &kept, around);
     let needs = std::mem::take(&mut plan.needs);
     for (key, because) in needs.entries() {
         let before = facts.state_of(key);
@@ -86,30 +87,7 @@ pub(super) fn inside(
             }
             continue;
         }
-        let action = match (&before.live, &before.survives) {
-            (false, _) => Action::Create,
-            (true, false) => Action::Update,
-            (true, true) => Action::Adopt,
-        };
-        let (change, touch) = around
-            .fold
-            .entry(key, &before, because, how(key, facts), || {
-                let mut claims: BTreeSet<Claim> = before
-                    .claims
-                    .iter()
-                    .filter(|c| !is_ours(c))
-                    .cloned()
-                    .collect();
-                claims.insert(around.claim.clone());
-                let after = EntryState {
-                    live: true,
-                    survives: true,
-                    claims,
-                };
-                (action, after)
-            });
-        plan.change.entries.push(change);
-        plan.ensure.push(touch);
+        gain(plan, facts, key, &before, because, around);
     }
     plan.needs = needs;
 
@@ -123,7 +101,7 @@ pub(super) fn inside(
     let candidates: Vec<EntryKey> = candidates
         .into_iter()
         .filter(|key| plan.needs.because(key).is_none())
-        .filter(|key| !plan.release.iter().any(|held| held.key == *key))
+        .filter(|key| !held.contains(key))
         .collect();
     if candidates.is_empty() {
         return;
@@ -134,8 +112,12 @@ pub(super) fn inside(
         let before = facts.state_of(&key);
         // What another deployment claims stays without us; what only we claim must stay for the rule that uses it.
         let is_shared = before.claims.iter().any(|claim| !is_ours(claim));
-        if kept.uses(&key) && !is_shared {
-            if !recorded.contains(&key) {
+        let is_mine = before.claims.iter().any(is_ours);
+        // What is not there serves nobody: then it is given up like any other.
+        if let Some(because) = kept.because(&key).filter(|_| before.live && !is_shared) {
+            if is_mine && !before.survives {
+                gain(plan, facts, &key, &before, because, around);
+            } else if !recorded.contains(&key) {
                 plan.record.push(StateEdit::Entry {
                     addr: plan.addr.clone(),
                     key,
@@ -143,7 +125,7 @@ pub(super) fn inside(
             }
             continue;
         }
-        if !before.claims.iter().any(is_ours) {
+        if !is_mine {
             plan.forget.push(key);
             continue;
         }
@@ -183,9 +165,41 @@ pub(super) fn inside(
     }
 }
 
+/// The entry is to be there, with our claim beside those of others.
+fn gain(
+    plan: &mut GuestPlan,
+    facts: &GuestFacts,
+    key: &EntryKey,
+    before: &EntryState,
+    because: &BTreeSet<Arc<str>>,
+    around: &Surroundings<'_>,
+) {
+    let after = || {
+        let action = match (before.live, before.survives) {
+            (false, _) => Action::Create,
+            (true, false) => Action::Update,
+            (true, true) => Action::Adopt,
+        };
+        let others = |c: &&Claim| c.deployment != around.claim.deployment;
+        let mut claims: BTreeSet<Claim> = before.claims.iter().filter(others).cloned().collect();
+        claims.insert(around.claim.clone());
+        let after = EntryState {
+            live: true,
+            survives: true,
+            claims,
+        };
+        (action, after)
+    };
+    let (change, touch) = around
+        .fold
+        .entry(key, before, because, how(key, facts), after);
+    plan.change.entries.push(change);
+    plan.ensure.push(touch);
+}
+
 /// For the time of the switch the guest is a member for rules that it does not serve afterwards: rules that leave a pool which
 /// it joins, or that come to a pool which it leaves. It gains what they need and loses it again, unless somebody else's rule
-/// comes to be served by it.
+/// comes to be served by it. Answers what it is that is held.
 fn hold_for_the_switch(
     plan: &mut GuestPlan,
     facts: &GuestFacts,
@@ -193,7 +207,8 @@ fn hold_for_the_switch(
     recorded: &BTreeSet<EntryKey>,
     kept: &impl Deref<Target = Needs>,
     around: &Surroundings<'_>,
-) {
+) -> BTreeSet<EntryKey> {
+    let mut held = BTreeSet::new();
     for (key, because) in passing {
         let before = facts.state_of(&key);
         let is_theirs = before.claims.is_empty() && !recorded.contains(&key);
@@ -233,6 +248,7 @@ fn hold_for_the_switch(
             before,
             after: during.clone(),
         });
+        held.insert(key.clone());
         if stays {
             continue;
         }
@@ -242,6 +258,7 @@ fn hold_for_the_switch(
             after,
         });
     }
+    held
 }
 
 /// What could not be read of the rules that reach the guest: a load balancer that one of its NICs is in, or the address of
