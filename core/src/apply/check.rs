@@ -109,9 +109,8 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
             .filter_map(|(addr, steps)| guest_moved(addr, steps, now)),
     );
     // Azure may have answered more than was sent; what was read back then is as good as what was planned.
-    let digest = plan.digest();
     for (step, status) in journal
-        .filter(|j| j.plan == digest)
+        .filter(|j| j.plan == plan.digest())
         .into_iter()
         .flat_map(|j| &j.steps)
     {

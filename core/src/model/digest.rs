@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Write};
 
 /// SHA-256 of a canonical JSON text, in hex.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,55 +34,81 @@ impl fmt::Debug for Digest {
 
 /// The digest of any document, whatever the order of its keys.
 pub fn digest_of(value: &Value) -> Digest {
-    let mut text = String::new();
-    canonical(value, &mut text);
-    Digest(sha256(&text))
+    let mut sink = Sink::default();
+    let digested = canonical(value, &mut sink);
+    digested.expect("a document is plain JSON, and a sink takes everything");
+    sink.digest()
+}
+
+/// The digest of a document as it is written, in the order of its fields: for what is too large to stand in memory a second
+/// time.
+pub(crate) fn digest_as_written(document: &impl Serialize) -> Digest {
+    let mut sink = Sink::default();
+    let digested = serde_json::to_writer(&mut sink, document);
+    digested.expect("a document is plain JSON, and a sink takes everything");
+    sink.digest()
 }
 
 /// The digest of a list of two texts: what `digest_of(&json!([a, b]))` says, without the document in between.
 pub(crate) fn digest_of_two(a: &str, b: &str) -> Digest {
-    let text = serde_json::to_string(&[a, b]).expect("texts are plain JSON");
-    Digest(sha256(&text))
+    digest_as_written(&[a, b])
 }
 
-fn sha256(text: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = Sha256::digest(text.as_bytes());
-    let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
-    digits
-        .map(|digit| char::from(HEX[usize::from(digit)]))
-        .collect()
+/// What is written to it is digested and kept nowhere.
+#[derive(Default)]
+struct Sink(Sha256);
+
+impl Sink {
+    fn digest(self) -> Digest {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let bytes = self.0.finalize();
+        let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
+        let hex = digits.map(|digit| char::from(HEX[usize::from(digit)]));
+        Digest(hex.collect())
+    }
 }
 
-fn canonical(value: &Value, out: &mut String) {
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn canonical(value: &Value, out: &mut Sink) -> serde_json::Result<()> {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            out.push('{');
+            out.0.update("{");
             for (index, (key, value)) in sorted.into_iter().enumerate() {
                 if index > 0 {
-                    out.push(',');
+                    out.0.update(",");
                 }
-                out.push_str(&Value::String(key.clone()).to_string());
-                out.push(':');
-                canonical(value, out);
+                serde_json::to_writer(&mut *out, key)?;
+                out.0.update(":");
+                canonical(value, out)?;
             }
-            out.push('}');
+            out.0.update("}");
         }
         Value::Array(list) => {
-            out.push('[');
+            out.0.update("[");
             for (index, value) in list.iter().enumerate() {
                 if index > 0 {
-                    out.push(',');
+                    out.0.update(",");
                 }
-                canonical(value, out);
+                canonical(value, out)?;
             }
-            out.push(']');
+            out.0.update("]");
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.push_str(&value.to_string());
+            serde_json::to_writer(out, value)?;
         }
     }
+    Ok(())
 }
 
 /// The digest of each part of a resource, so that a stale plan can say *what* moved. Empty means that it is not there.

@@ -18,8 +18,8 @@ mod span;
 pub use addr::{Addr, ArmId, Kind, NotAnAddr};
 pub use code::Code;
 pub use diag::{Diagnostic, Severity};
-pub(crate) use digest::digest_of_two;
 pub use digest::{Digest, Fingerprint, digest_of};
+pub(crate) use digest::{digest_as_written, digest_of_two};
 pub use item::{Attr, Attributes, FieldDiff, Item, PoolAddress};
 pub use load_balancer::{
     IpConfiguration, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix, Rule,

@@ -3,7 +3,7 @@
 use crate::model::guest::{EntryKey, EntryState, GuestRef, Os, Touch};
 use crate::model::{
     Addr, ArmId, Digest, FieldDiff, Fingerprint, ItemKind, LoadBalancer, Protocol, PublicIp,
-    Severity, Shared, Where,
+    Severity, Shared, Where, digest_as_written,
 };
 use crate::state::StateEdit;
 use serde::{Deserialize, Serialize};
@@ -468,7 +468,7 @@ impl Plan {
 
     /// The digest under which the journal knows it.
     pub fn digest(&self) -> Digest {
-        crate::model::digest_of(&serde_json::to_value(self).expect("a plan is plain JSON"))
+        digest_as_written(self)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::world::{self, Fault, World, configuration, without_runs};
 use plimsoll_core::model::guest::EntryKey;
 use plimsoll_core::model::{Protocol, Where};
-use plimsoll_core::plan::{Action, DriftKind, Effect, Mode, StepAction};
+use plimsoll_core::plan::{Action, DriftKind, Effect, Mode, Plan, PlanError, StepAction};
 use plimsoll_core::state::{StateEdit, StepStatus};
 
 const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
@@ -590,4 +590,26 @@ fn what_azure_says_has_failed_is_written_once_more() {
         .find(|c| c.addr.to_string() == "load_balancer.web");
     let fields = &web.unwrap().fields;
     assert_eq!(fields[0].name, "provisioning_state", "{fields:#?}");
+}
+
+/// The journal knows a plan by its digest, and whoever goes on with it has read it from a file.
+#[test]
+fn a_plan_that_was_saved_is_the_same_plan() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| {
+        let found = w.load_balancers.values_mut().next().unwrap();
+        for name in ["zone", "alpha"] {
+            let value = serde_json::json!({ "z": 1, "a": null });
+            found.rest.insert(name.to_owned(), value);
+        }
+    });
+    let changed = EXAMPLE.replace("frontend_port = 8000", "frontend_port = 8001");
+    let plan = world.plan(&configuration(&changed), Mode::Apply);
+    let text = plan.text();
+    let read = Plan::parse(&text).unwrap();
+    assert_eq!(read, plan);
+    assert_eq!(read.digest(), plan.digest());
+    let other = Plan::parse(&text.replace("8001", "8002"));
+    assert!(matches!(other, Err(PlanError::Damaged)), "{other:?}");
 }
