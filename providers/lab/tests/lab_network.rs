@@ -130,8 +130,9 @@ fn a_port_taken_by_an_application_is_left_to_it_and_taken_back() {
     };
     // Another program in the guest, which happens to answer like a responder of another name.
     session.sh("vm1", "nft insert rule inet filter input tcp dport 7000 accept
-(echo '{\"number\":1,\"order\":{\"listen\":[{\"protocol\":\"tcp\",\"port\":7000}]}}'; sleep 20) 2>/dev/null | /run/lab/bin/plimsoll lab-agent guest application >/dev/null 2>&1 &
-echo $! >/run/application.pid; sleep 0.3");
+(echo '{\"number\":1,\"order\":{\"listen\":[{\"protocol\":\"tcp\",\"port\":7000}]}}'; sleep 60) 2>/dev/null | /run/lab/bin/plimsoll lab-agent guest application >/dev/null 2>&1 &
+echo $! >/run/application.pid
+for _ in $(seq 200); do ss -Hltn sport = :7000 | grep -q . && exit; sleep 0.1; done; exit 1");
     let mut seed = session.seed();
     seed.guests[0].listen = vec![Port {
         protocol: Protocol::Tcp,
@@ -144,7 +145,6 @@ echo $! >/run/application.pid; sleep 0.3");
             .guest
             .clone()
     };
-    std::thread::sleep(Duration::from_millis(300));
     assert_eq!(ask().as_deref(), Some("application"));
     session.sh("vm1", "kill $(cat /run/application.pid)");
     let begun = Instant::now();

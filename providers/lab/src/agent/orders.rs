@@ -83,7 +83,7 @@ impl Agent {
             }
             (Self::Client, Order::Probe(order)) => Ok(json!(prober::probe(order).await)),
             (Self::Guest(responder), Order::Listen(ports)) => {
-                responder.listen(ports);
+                responder.listen(ports).await;
                 Ok(Value::Null)
             }
             _ => Err("this order is for another role".to_owned()),

@@ -40,41 +40,80 @@ impl Responder {
     }
 
     /// Answers on exactly these ports from now on; a port that stays keeps its socket.
-    pub(super) fn listen(&self, ports: Vec<Port>) {
-        let mut listening = self
-            .listening
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        listening.retain(|port, tasks| {
-            let stays = ports.contains(port);
-            if !stays {
-                tasks.iter().for_each(JoinHandle::abort);
+    ///
+    /// Returns once new ports are bound and the others free, so that whoever ordered it may connect at once.
+    pub(super) async fn listen(&self, ports: Vec<Port>) {
+        let stopped = {
+            let mut listening = self
+                .listening
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let stopped: Vec<_> = listening
+                .extract_if(.., |port, _| !ports.contains(port))
+                .flat_map(|(_, tasks)| tasks)
+                .collect();
+            for port in ports {
+                listening.entry(port).or_insert_with(|| {
+                    // Two sockets a port, so that each sees addresses of its own family as they are.
+                    [
+                        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                    ]
+                    .map(|any| SocketAddr::new(any, port.port))
+                    .map(|local| {
+                        let bound = Bound::to(port.protocol, local);
+                        tokio::spawn(serve(Arc::clone(&self.guest), port.protocol, local, bound))
+                    })
+                    .into()
+                });
             }
-            stays
-        });
-        for port in ports {
-            listening.entry(port).or_insert_with(|| {
-                // Two sockets a port, so that each sees addresses of its own family as they are.
-                [
-                    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-                ]
-                .map(|any| SocketAddr::new(any, port.port))
-                .map(|local| tokio::spawn(serve(Arc::clone(&self.guest), port.protocol, local)))
-                .into()
-            });
+            stopped
+        };
+        for task in stopped {
+            task.abort();
+            // It ends as cancelled, which is what was asked for.
+            let _ = task.await;
         }
     }
 }
 
-async fn serve(guest: Arc<str>, protocol: Protocol, local: SocketAddr) {
+/// A socket on its port.
+enum Bound {
+    Tcp(TcpListener),
+    Udp(UdpSocket, UdpSocketState),
+}
+
+impl Bound {
+    fn to(protocol: Protocol, local: SocketAddr) -> io::Result<Self> {
+        match protocol {
+            Protocol::Tcp => {
+                let socket = socket(local, Type::STREAM)?;
+                Ok(Self::Tcp(TcpListener::from_std(socket.into())?))
+            }
+            Protocol::Udp => {
+                let socket = UdpSocket::from_std(socket(local, Type::DGRAM)?.into())?;
+                let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+                Ok(Self::Udp(socket, state))
+            }
+        }
+    }
+}
+
+async fn serve(
+    guest: Arc<str>,
+    protocol: Protocol,
+    local: SocketAddr,
+    mut bound: io::Result<Bound>,
+) {
     loop {
         // Taken by an application in the guest, or the family is missing: neither is ours to mend.
-        let _ = match protocol {
-            Protocol::Tcp => serve_tcp(&guest, local).await,
-            Protocol::Udp => serve_udp(&guest, local).await,
+        let _ = match bound {
+            Ok(Bound::Tcp(listener)) => serve_tcp(&guest, listener).await,
+            Ok(Bound::Udp(socket, state)) => serve_udp(&guest, local.port(), socket, state).await,
+            Err(error) => Err(error),
         };
         tokio::time::sleep(RETRY).await;
+        bound = Bound::to(protocol, local);
     }
 }
 
@@ -95,8 +134,7 @@ fn socket(local: SocketAddr, kind: Type) -> io::Result<Socket> {
     Ok(socket)
 }
 
-async fn serve_tcp(guest: &Arc<str>, local: SocketAddr) -> io::Result<()> {
-    let listener = TcpListener::from_std(socket(local, Type::STREAM)?.into())?;
+async fn serve_tcp(guest: &Arc<str>, listener: TcpListener) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let guest = Arc::clone(guest);
@@ -150,9 +188,12 @@ fn ends_request(heard: &[u8]) -> bool {
     heard.windows(4).any(|window| window == b"\r\n\r\n")
 }
 
-async fn serve_udp(guest: &str, local: SocketAddr) -> io::Result<()> {
-    let socket = UdpSocket::from_std(socket(local, Type::DGRAM)?.into())?;
-    let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+async fn serve_udp(
+    guest: &str,
+    port: u16,
+    socket: UdpSocket,
+    state: UdpSocketState,
+) -> io::Result<()> {
     // Datagrams of one sender may arrive joined; `stride` takes them apart again.
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -168,7 +209,7 @@ async fn serve_udp(guest: &str, local: SocketAddr) -> io::Result<()> {
             continue;
         };
         let datagrams = metadata.len.div_ceil(metadata.stride.max(1)).max(1);
-        let line = answer(guest, SocketAddr::new(destination, local.port()));
+        let line = answer(guest, SocketAddr::new(destination, port));
         for _ in 0..datagrams {
             let transmit = Transmit {
                 destination: metadata.addr,
