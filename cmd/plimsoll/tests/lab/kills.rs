@@ -324,17 +324,22 @@ fn at_any_write_of_the_journal() {
             let point = format!("round {round}, {when:?} write {skip} of the state, to {to}");
             folder.write(&ends.texts[to]);
             stand.hold(u32::try_from(skip).unwrap(), when);
-            killed += usize::from(kill_when(start(&folder, &environment), || {
+            let died = kill_when(start(&folder, &environment), || {
                 stand.is_held.load(Ordering::SeqCst)
-            }));
+            });
             stand.hold_nothing();
             nothing_is_corrupt(&folder, &run(&["state", "pull"]).exits(0).stdout, &point);
-            let refused = run(&["apply", "--auto-approve"]).exits(5).seen();
-            assert!(
-                refused.contains("runs apply since") && refused.contains("within 60 s"),
-                "{refused}"
-            );
-            run(&["state", "unlock", "--force"]).exits(0);
+            // Steps that end together are written together: an apply may come to its end with a write less than the
+            // one that was counted. Then nobody holds the lock.
+            if died {
+                killed += 1;
+                let refused = run(&["apply", "--auto-approve"]).exits(5).seen();
+                assert!(
+                    refused.contains("runs apply since") && refused.contains("within 60 s"),
+                    "{point}: {refused}"
+                );
+                run(&["state", "unlock", "--force"]).exits(0);
+            }
             apply();
             run(&["plan", "--detailed-exitcode"]).exits(0);
             ends.reached(&folder, to, &point);
