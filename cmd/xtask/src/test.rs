@@ -1,4 +1,4 @@
-//! Every test, with what was skipped said aloud at the end.
+//! Every test, with what failed and what was skipped said aloud at the end.
 
 use super::tools::{FOR_TESTS, cargo, ensure};
 use std::io::{BufRead, BufReader};
@@ -39,17 +39,23 @@ pub(crate) fn test(skips: Skips) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("cargo could not be started: {error}"))?;
     let mut skipped = Vec::new();
+    let mut failures = Failures::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             if line.to_ascii_lowercase().starts_with("skipped") {
                 skipped.push(line.clone());
             }
+            failures.read(&line);
             println!("{line}");
         }
     }
     let status = child
         .wait()
         .map_err(|error| format!("cargo test could not be waited for: {error}"))?;
+    if !failures.lines.is_empty() {
+        println!("\nwhat failed, once more:");
+        failures.lines.iter().for_each(|line| println!("{line}"));
+    }
     if !skipped.is_empty() {
         println!("\n{} tests were skipped:", skipped.len());
         skipped.iter().for_each(|line| println!("  {line}"));
@@ -61,6 +67,23 @@ pub(crate) fn test(skips: Skips) -> Result<(), String> {
         return Err("CI skips no test: give it what they need".to_owned());
     }
     Ok(())
+}
+
+/// What each test program says of the tests that failed in it: what stands under its headings `failures:`.
+#[derive(Default)]
+struct Failures {
+    lines: Vec<String>,
+    reads: bool,
+}
+
+impl Failures {
+    fn read(&mut self, line: &str) {
+        self.reads |= line == "failures:";
+        self.reads &= !line.starts_with("test result:");
+        if self.reads {
+            self.lines.push(line.to_owned());
+        }
+    }
 }
 
 /// Golden tests rewrite their files when this is set.
@@ -76,5 +99,41 @@ pub(crate) fn bless() -> Result<(), String> {
         Ok(())
     } else {
         Err("some tests fail for another reason than a golden file".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failures;
+
+    #[test]
+    fn only_what_failed_is_said_again() {
+        let mut failures = Failures::default();
+        let output = "\
+test one ... ok
+test two ... FAILED
+
+successes:
+---- one stdout ----
+fine
+
+failures:
+
+---- two stdout ----
+not fine
+
+failures:
+    two
+
+test result: FAILED. 1 passed; 1 failed
+test three ... ok
+successes:
+    three
+test result: ok. 1 passed";
+        output.lines().for_each(|line| failures.read(line));
+        assert_eq!(
+            failures.lines.join("\n").trim_end(),
+            "failures:\n\n---- two stdout ----\nnot fine\n\nfailures:\n    two"
+        );
     }
 }
