@@ -56,6 +56,9 @@ pub(crate) fn destination(flow: &Traffic) -> String {
 pub(crate) fn effect(flow: &Traffic) -> String {
     let mut text = match &flow.effect {
         Effect::NotInterrupted => "not interrupted".to_owned(),
+        Effect::Begins { after, .. } if flow.members == 0 => {
+            format!("begins after step {after}; no guest declared here is a member")
+        }
         Effect::Begins { after, ready } => format!(
             "begins on {ready} of {} members after step {after}",
             flow.members
@@ -290,6 +293,17 @@ mod tests {
             until: None,
         });
         assert_eq!(said(&flow), "changes after step 3: 2 of 2 members leave");
+        flow.lost = None;
+        flow.effect = Effect::Begins {
+            after: StepId(3),
+            ready: 1,
+        };
+        assert_eq!(said(&flow), "begins on 1 of 2 members after step 3");
+        flow.members = 0;
+        assert_eq!(
+            said(&flow),
+            "begins after step 3; no guest declared here is a member"
+        );
     }
 
     #[test]
