@@ -4,10 +4,11 @@ use super::{Places, PlanShown, Told};
 use crate::host::Host;
 use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
+use plimsoll_core::model::ArmId;
 use plimsoll_core::model::guest::{Chain, Firewall, FirewallKind, GuestFacts, RecordFact, Target};
 use plimsoll_core::model::observed::{Observation, Observed};
 use plimsoll_core::plan::{Mode, Plan, Question, needed, plan};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -108,26 +109,35 @@ fn world(configuration: &Configuration) -> Observed {
     }
     let mut number = 10;
     for (addr, guest) in &configuration.desired.guests {
+        let own = format!("10.0.0.{}", number + 1);
+        let mut nics: BTreeMap<&ArmId, serde_json::Map<String, Value>> = BTreeMap::new();
         for interface in &guest.interfaces {
-            number += 1;
+            let nic = nics.entry(&interface.id).or_default();
+            // A second one on the same NIC is for the other family.
+            let address = if nic.is_empty() {
+                number += 1;
+                format!("10.0.0.{number}")
+            } else {
+                format!("fd00::{number}")
+            };
+            let configuration = json!({
+                "private_address": address,
+                "primary": nic.is_empty(),
+                "backend_pools": [],
+            });
+            nic.insert(interface.ip_configuration.clone(), configuration);
+        }
+        for (id, configurations) in nics {
             // As its document: fields that no report shows may come and go.
-            let nic = serde_json::from_value(json!({
-                "id": interface.id,
-                "ip_configurations": { &interface.ip_configuration: {
-                    "private_address": format!("10.0.0.{number}"),
-                    "primary": true,
-                    "backend_pools": [],
-                } },
-            }))
-            .unwrap();
+            let nic = json!({ "id": id, "ip_configurations": configurations });
+            let nic = serde_json::from_value(nic).unwrap();
             observed
                 .network_interfaces
-                .insert(interface.id.clone(), Observation::Present(nic));
+                .insert(id.clone(), Observation::Present(nic));
         }
-        observed.guests.insert(
-            addr.clone(),
-            Observation::Present(facts(addr.name(), &format!("10.0.0.{number}"))),
-        );
+        observed
+            .guests
+            .insert(addr.clone(), Observation::Present(facts(addr.name(), &own)));
     }
     observed
 }
