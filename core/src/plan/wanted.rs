@@ -24,8 +24,12 @@ pub struct Wanted {
     pub guarded: BTreeSet<ArmId>,
 }
 
-/// What is declared, and what the state knows and the configuration no longer does.
+/// What is declared, and what the state knows and the configuration no longer does: also what a run that was cut off may have
+/// made.
 pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
+    let unfinished = prior.filter(|prior| prior.journal.is_some());
+    let settled = unfinished.map(State::settled);
+    let prior = settled.as_ref().or(prior);
     let renamed = prior.and_then(|prior| {
         let moves = pending_moves(prior, &desired.moves);
         (!moves.is_empty()).then(|| moved(prior, &moves))

@@ -1,7 +1,7 @@
 //! What reviews and the model tests found, each as the shortest story that shows it; and what an operator asks of one run.
 
 use crate::model::others::stranger;
-use crate::world::{Fault, Path, World, configuration, set};
+use crate::world::{Fault, Path, World, configuration, set, without_runs};
 use plimsoll_core::apply::{Event, GRACE};
 use plimsoll_core::model::guest::{BY_SCRIPT, EntryKey, GuestFacts, RecordFact};
 use plimsoll_core::model::{Addr, Protocol};
@@ -203,6 +203,34 @@ fn what_only_a_stranger_uses_is_kept_whole_or_given_up() {
     assert!(!plan(&world, &without).drift.is_empty());
     assert_eq!(served_for_the_stranger(&world, &without), 1);
     assert!(quiet(&world));
+}
+
+/// Found by the model: a guest that only the journal of a run that died knows was not read, so that the next run called it
+/// unreachable and only the one after it took back what it had been given.
+#[test]
+fn what_a_dead_run_may_have_made_is_taken_back_by_the_next() {
+    let fresh = World::of_the_example();
+    let before = fresh.with(|w| w.guests["vm2"].clone());
+    let plan_of_all = plan(&fresh, EXAMPLE);
+    let second = EXAMPLE.find("guest \"vm2\"").unwrap();
+    let without = &EXAMPLE[..second];
+    for at in 0.. {
+        let world = World::of_the_example();
+        world.with(|w| w.faults.at.insert(at, Fault::DieAfter));
+        if world.run_or_die(&plan_of_all).is_some() {
+            assert!(at > 10, "it died {at} times");
+            break;
+        }
+        world.apply(without);
+        let again = plan(&world, without);
+        assert!(
+            !again.has_changes(),
+            "died after {at}: {:#?}",
+            again.changes
+        );
+        let now = world.with(|w| without_runs(&w.guests["vm2"]));
+        assert_eq!(now, before, "died after {at}");
+    }
 }
 
 /// Applies it, and says how many machines then serve the rule of the load balancer beside ours: none that did before stopped.
