@@ -135,7 +135,7 @@ const MUTANTS: &[Mutant] = &[
         from: "    if services.is_empty() {\n        return None;",
         to: "    if services.is_empty() || PLANTED {\n        return None;",
         target: "apply",
-        test: "review::a_rule_waits_for_its_listeners",
+        test: "options::a_rule_waits_for_its_listeners",
     },
     Mutant {
         name: "lock not taken",
@@ -191,7 +191,7 @@ const MUTANTS: &[Mutant] = &[
         from: "            members.count() >= most",
         to: "            members.count() >= if PLANTED { usize::MAX } else { most }",
         target: "apply",
-        test: "review::no_more_members_are_away_than_may_be",
+        test: "options::no_more_members_are_away_than_may_be",
     },
     Mutant {
         name: "a request to stop starts one more step",
@@ -199,7 +199,7 @@ const MUTANTS: &[Mutant] = &[
         from: "            let halted = asked_at.is_some() || self.state_lost.is_some();",
         to: "            let halted = (asked_at.is_some() && !PLANTED) || self.state_lost.is_some();",
         target: "apply",
-        test: "review::room_that_comes_free_after_a_request_to_stop_stays_free",
+        test: "options::room_that_comes_free_after_a_request_to_stop_stays_free",
     },
     Mutant {
         name: "a step in flight holds up the end for ever",
@@ -207,7 +207,7 @@ const MUTANTS: &[Mutant] = &[
         from: "                let is_late = now.saturating_sub(asked_at) >= GRACE;",
         to: "                let is_late = now.saturating_sub(asked_at) >= GRACE * if PLANTED { 1000 } else { 1 };",
         target: "apply",
-        test: "review::a_run_that_is_asked_to_stop_starts_nothing_more_and_ends_in_time",
+        test: "options::a_run_that_is_asked_to_stop_starts_nothing_more_and_ends_in_time",
     },
     Mutant {
         name: "a rule moves to where nothing listens",
@@ -231,7 +231,7 @@ const MUTANTS: &[Mutant] = &[
         from: "        } else if let Some(earlier) = earlier {",
         to: "        } else if let Some(earlier) = earlier.filter(|_| !PLANTED) {",
         target: "apply",
-        test: "review::what_waits_for_something_excluded_goes_with_it",
+        test: "options::what_waits_for_something_excluded_goes_with_it",
     },
     Mutant {
         name: "claims under a lost state are kept beside",

@@ -4,11 +4,13 @@
 
 mod asked;
 mod claims;
+mod example;
 mod findings;
 mod job;
 mod language;
 mod model;
 mod modes;
+mod options;
 mod review;
 mod windows;
 mod world;
