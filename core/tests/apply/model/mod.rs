@@ -35,8 +35,12 @@ fn from_environment(name: &str) -> Option<u64> {
 
 /// What went wrong, if anything did; otherwise how many writes and saves there were.
 fn attempt(tape: &Tape) -> Result<usize, String> {
-    let mut tape = tape.clone();
-    catch_unwind(AssertUnwindSafe(|| play(&mut tape))).unwrap_or_else(|panic| {
+    play(&mut tape.clone())
+}
+
+/// A panic is how the world tells of a broken promise.
+fn caught<T>(play: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         Err(text
             .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))

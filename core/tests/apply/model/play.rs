@@ -1,5 +1,6 @@
 //! One scenario: a world with others in it, some configurations one after the other, and things that go wrong.
 
+use super::caught;
 use super::others::{admin_holds, admin_opens, meddle, other_deployment, stranger, terraform};
 use super::promises::{Run, check_foreign, check_gaps, check_writes, foreign, modes};
 use super::rest::check_end;
@@ -63,10 +64,9 @@ pub fn play(tape: &mut Tape) -> Result<usize, String> {
         story: Vec::new(),
         elsewhere: 0,
     };
-    let played = stage.play(tape);
-    let effects = stage.world.with(|w| w.faults.effects) + stage.elsewhere;
+    let played = caught(|| stage.play(tape));
     played
-        .map(|()| effects)
+        .map(|()| stage.world.with(|w| w.faults.effects) + stage.elsewhere)
         .map_err(|why| format!("{why}\n{}", stage.story.join("\n")))
 }
 
