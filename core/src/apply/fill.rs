@@ -1,12 +1,13 @@
 //! Fills in what the plan announced as known after apply: addresses that Azure gave in the meantime.
 
-use crate::model::guest::{Claim, EntryKey, GuestFacts, Touch};
+use crate::model::guest::{Claim, EntryKey, EntryState, GuestFacts, Touch};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, PublicIp, Where};
+use crate::model::{Addr, ArmId, ItemKind, LoadBalancer, PublicIp, Shared, Where};
 use crate::plan::{GuestStep, Plan, Step, StepAction};
 use crate::state::StateEdit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The newest that is known of the world while a plan is applied.
 #[derive(Debug, Default)]
@@ -119,11 +120,7 @@ pub fn filled(
         after.claims.extend(others.cloned());
         ensure.push(Touch { key, before, after });
     }
-    let held = if guest.release.is_empty() {
-        BTreeSet::new()
-    } else {
-        turned_out(&guest.guest.addr, plan, known)
-    };
+    let (release, held) = released(guest, plan, known, claim)?;
     let is_moot = |edit: &StateEdit| {
         matches!(edit, StateEdit::Entry { key, .. } if satisfied.contains(key))
             || matches!(edit, StateEdit::RemoveEntry { key, .. } if held.contains(key))
@@ -137,20 +134,63 @@ pub fn filled(
                 addr: addr.clone(),
                 key,
             }),
+            StateEdit::RemoveEntry { addr, key } => {
+                known.resolve(key).map(|key| StateEdit::RemoveEntry {
+                    addr: addr.clone(),
+                    key,
+                })
+            }
             other => Ok(other.clone()),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let filled = GuestStep {
         guest: guest.guest.clone(),
         ensure: ensure.into(),
-        release: guest
-            .release
-            .shared()
-            .filter(|touch| !held.contains(&touch.key))
-            .cloned()
-            .collect(),
+        release,
     };
     Ok((StepAction::Guest(filled), record))
+}
+
+/// What the guest loses, and the keys of what it does not lose after all.
+fn released(
+    guest: &GuestStep,
+    plan: &Plan,
+    known: &Known,
+    claim: &Claim,
+) -> Result<(Shared<Touch>, BTreeSet<EntryKey>), String> {
+    let mut release = Shared::default();
+    if guest.release.is_empty() {
+        return Ok((release, BTreeSet::new()));
+    }
+    let mut held = turned_out(&guest.guest.addr, plan, known);
+    let facts = known.facts(&guest.guest.addr);
+    for touch in guest.release.shared() {
+        let key = known.resolve(&touch.key)?;
+        if key == touch.key {
+            if !held.contains(&key) {
+                release.push(Arc::clone(touch));
+            }
+            continue;
+        }
+        // Held for the switch, at an address that the plan did not know: it goes by what the guest has of it by now.
+        let before = facts.map(|f| f.state_of(&key)).unwrap_or_default();
+        let (ours, others): (BTreeSet<Claim>, BTreeSet<Claim>) = before
+            .claims
+            .iter()
+            .cloned()
+            .partition(|c| c.deployment == claim.deployment);
+        if ours.is_empty() {
+            held.insert(touch.key.clone());
+            continue;
+        }
+        let after = EntryState {
+            live: before.live && !others.is_empty(),
+            survives: before.survives && !others.is_empty(),
+            claims: others,
+        };
+        release.push(Touch { key, before, after });
+    }
+    Ok((release, held))
 }
 
 /// What this plan makes a guest hold at addresses that were not known when it was made.

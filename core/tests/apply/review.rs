@@ -201,6 +201,36 @@ fn what_a_dead_run_may_have_made_is_taken_back_by_the_next() {
     }
 }
 
+/// Found by the model: what is held for the switch at an address that Azure has yet to choose was to be taken away again
+/// under no address at all.
+#[test]
+fn an_address_that_azure_chooses_is_held_for_the_switch_and_goes_again() {
+    let world = of_three();
+    world.apply(&two_pools("b", "b", ["b", "", ""]));
+    // Both rules leave pool b, and vm1 with them; a new one comes to b, where vm1 is until they have left.
+    let frontend = "  frontend \"inner\" {\n    subnet = \"/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/\
+                    virtualNetworks/v/subnets/s\"\n  }\n";
+    let rule = "  rule \"three\" {\n    frontend = frontend.inner\n    backend_pools = [backend_pool.b]\n    \
+                protocol = \"Tcp\"\n    frontend_port = 81\n    backend_port = 81\n    floating_ip = true\n  }\n";
+    let pool = "  backend_pool \"a\" {}\n";
+    let text = two_pools("a", "a", ["a", "", ""]);
+    let text = text.replace(pool, &format!("{frontend}{pool}{rule}"));
+    world.apply(&text);
+    assert!(!plan(&world, &text).has_changes());
+    let (writes, record) = world.with(|w| {
+        let record = w.guests["vm1"].record().unwrap();
+        (w.writes.clone(), record.entries.clone())
+    });
+    let scripts = writes.iter().filter(|write| *write == "script vm1").count();
+    assert_eq!(scripts, 3, "{writes:?}");
+    assert!(
+        record
+            .keys()
+            .all(|key| !key.to_string().contains("10.0.0.2")),
+        "{record:#?}"
+    );
+}
+
 /// Applies it, and says how many machines then serve the rule of the load balancer beside ours: none that did before stopped.
 fn served_for_the_stranger(world: &World, text: &str) -> usize {
     let serving = |paths: &[Path]| -> BTreeSet<String> {
