@@ -18,7 +18,7 @@ use crate::model::schema::LOAD_BALANCER;
 use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer};
 use crate::state::{Recorded, State, StateEdit};
 use about::about;
-use recorded::{adopted, as_recorded, drain, is_meant_as_recorded, past, recorded_item};
+use recorded::{adopted, as_recorded, drain, meaning, past, recorded_item};
 use refused::{dangling, replacing, replacing_items};
 use std::collections::BTreeMap;
 
@@ -172,20 +172,18 @@ pub fn declared(
                 Action::Create
             }
             Some(_) if !is_ours(item.kind, &item.name) => Action::Adopt,
-            Some(before) if fields.is_empty() => {
-                match recorded_item(prior, addr, item.kind, &whole.name) {
+            Some(before) => {
+                let known = recorded_item(prior, addr, item.kind, &whole.name);
+                fields.extend(known.into_iter().flat_map(|k| meaning(k, item, &whole)));
+                let moved = |known| diff(item.kind.attributes(), known, &before.attributes);
+                match known {
+                    _ if !fields.is_empty() => Action::Update,
                     // It is as declared and not as recorded (an edit by hand, a run that died before it could record):
                     // without this the difference would be drift that nothing heals.
-                    Some(known)
-                        if !diff(item.kind.attributes(), known, &before.attributes).is_empty()
-                            || !is_meant_as_recorded(known, item, &whole) =>
-                    {
-                        Action::Adopt
-                    }
+                    Some(known) if !moved(known).is_empty() => Action::Adopt,
                     Some(_) | None => Action::NoOp,
                 }
             }
-            Some(_) => Action::Update,
         };
         change.items.push(ItemChange {
             kind: item.kind,

@@ -2,7 +2,7 @@
 
 use crate::config::{DesiredItem, DesiredLoadBalancer, GuestMode};
 use crate::model::item::Attr;
-use crate::model::{Addr, ArmId, Attributes, Item, ItemKind, LoadBalancer, Rule};
+use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer, Rule};
 use crate::plan::needs::Past;
 use crate::state::{Recorded, State};
 use std::collections::BTreeSet;
@@ -55,16 +55,23 @@ fn drain_of(attributes: &Attributes) -> u64 {
         .unwrap_or(0)
 }
 
-/// What the state knows beside Azure's own attributes is still as the configuration says.
-pub(super) fn is_meant_as_recorded(
-    known: &Attributes,
-    desired: &DesiredItem,
-    whole: &Item,
-) -> bool {
+/// What an item means to guests where that changes. No body says it, so that Azure is not written for it.
+pub(super) fn meaning(known: &Attributes, desired: &DesiredItem, whole: &Item) -> Vec<FieldDiff> {
     let meant = as_recorded(desired, whole);
-    [GUEST_MODE, DRAIN]
-        .iter()
-        .all(|name| known.get(*name) == meant.get(*name))
+    let defaults = [
+        (GUEST_MODE, Attr::Text("loopback".to_owned())),
+        (DRAIN, Attr::Int(0)),
+    ];
+    let changes = defaults.into_iter().filter_map(|(name, default)| {
+        let of = |attributes: &Attributes| attributes.get(name).unwrap_or(&default).clone();
+        let (before, after) = (of(known), of(&meant));
+        (before != after).then(|| FieldDiff {
+            name: name.to_owned(),
+            before: Some(before),
+            after: Some(after),
+        })
+    });
+    changes.collect()
 }
 
 pub(super) fn past(prior: Option<&State>, addr: &Addr) -> Past {
