@@ -333,5 +333,8 @@ fn the_script_of_a_guest_is_data_and_what_is_unknown_is_said() {
     );
     let windows = whole.replace("\"linux\"", "\"windows\"");
     std::fs::write(directory.path().join("web.plim.hcl"), windows).unwrap();
-    assert!(err(&script(&[])).contains("plan --show-scripts"));
+    // Its script names interfaces by their index, so this machine would have to be read.
+    let output = script(&[]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(out(&output).is_empty() && !err(&output).is_empty());
 }

@@ -34,6 +34,18 @@ impl Addressed {
         both
     }
 
+    /// As load balancers are to be, whatever they are now.
+    pub fn after<'a>(load_balancers: impl Iterator<Item = &'a LoadBalancer>) -> Self {
+        let mut both = Self::default();
+        load_balancers.for_each(|body| note(body, &mut both.after));
+        both
+    }
+
+    /// Whether no pool names any address.
+    pub fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
+
     /// Adds the pools that name the members' own addresses.
     pub fn complete(&self, before: &mut [Member], after: &mut [Member], observed: &Observed) {
         for (members, places) in [(before, &self.before), (after, &self.after)] {

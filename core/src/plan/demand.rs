@@ -1,11 +1,15 @@
 //! What one guest must hold, as far as that is known without asking it. Pure.
 
+use super::GuestStep;
+use super::addressed::Addressed;
 use super::addresses::PublicAddresses;
 use super::needs::{Common, Member, Needs, Owner, Reach, Select, needs};
 use crate::config::{Desired, DesiredGuest};
-use crate::model::guest::{EntryKey, Interface, OWN_IPV4, OWN_IPV6};
+use crate::model::guest::{
+    Claim, EntryKey, EntryState, GuestFacts, GuestRef, Interface, OWN_IPV4, OWN_IPV6, Touch,
+};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, Where};
+use crate::model::{Addr, ArmId, LoadBalancer, Where};
 use crate::state::{Recorded, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,6 +23,60 @@ pub struct Demand {
     pub left_over: BTreeSet<EntryKey>,
     /// What is missing here, in words, each with what it is for.
     pub unknown: BTreeSet<String>,
+}
+
+impl Demand {
+    /// The step that holds all of it in a guest that was read, or with `undo` lets go of all that this deployment claims
+    /// there. What an administrator has set already stays theirs.
+    pub fn step(&self, guest: &GuestRef, facts: &GuestFacts, claim: &Claim, how: How) -> GuestStep {
+        let touch = |key: &EntryKey, stays: bool| {
+            let before = facts.state_of(key);
+            let others = before.claims.iter();
+            let others = others.filter(|c| c.deployment != claim.deployment);
+            let mut claims: BTreeSet<Claim> = others.cloned().collect();
+            if stays {
+                claims.insert(claim.clone());
+            }
+            let holds = !claims.is_empty();
+            let after = EntryState {
+                live: holds,
+                survives: holds,
+                claims,
+            };
+            Touch {
+                key: key.clone(),
+                before,
+                after,
+            }
+        };
+        let (mut ensure, mut release) = (Vec::new(), Vec::new());
+        match how {
+            How::Hold => {
+                let touches = self.wanted.iter().map(|key| touch(key, true));
+                ensure.extend(touches.filter(|t| !t.before.live || !t.before.claims.is_empty()));
+            }
+            How::Undo => {
+                let entries = facts.record().into_iter().flat_map(|r| &r.entries);
+                let ours = entries.filter(|(_, entry)| {
+                    let mut claims = entry.claims.iter();
+                    claims.any(|c| c.deployment == claim.deployment)
+                });
+                release.extend(ours.map(|(key, _)| touch(key, false)));
+            }
+        }
+        GuestStep {
+            guest: guest.clone(),
+            ensure: ensure.into(),
+            release: release.into(),
+        }
+    }
+}
+
+/// What a script is to do with what a guest needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Hold,
+    Undo,
 }
 
 /// `None` for a guest that neither the configuration nor the state knows. `observed` may hold as little as it likes.
@@ -54,10 +112,16 @@ pub fn demand(
 }
 
 fn demanded(guest: &DesiredGuest, desired: &Desired, observed: &Observed, demand: &mut Demand) {
-    let rules = rules(desired, observed);
+    let bodies = bodies(desired, observed);
+    let public = PublicAddresses::new(desired, Some(observed));
+    let rules: Vec<Reach> = bodies
+        .iter()
+        .map(|(body, owner)| Reach::new(body, *owner, &public))
+        .collect();
+    let addressed = Addressed::after(bodies.iter().map(|(body, _)| body));
     let (alone, common) = (guest.interfaces.len() == 1, Common::default());
     let needs_of = |members: &[Member]| needs(&rules, members, &[Select::Declared], &common);
-    let members: Vec<Member> = guest
+    let mut members: Vec<Member> = guest
         .interfaces
         .iter()
         .map(|interface| {
@@ -67,6 +131,13 @@ fn demanded(guest: &DesiredGuest, desired: &Desired, observed: &Observed, demand
                 own_address: own_address(interface, observed),
                 pools: interface.backend_pools.iter().cloned().collect(),
             };
+            if member.own_address.is_none() && !addressed.is_empty() {
+                demand.unknown.insert(format!(
+                    "the own address of network interface {:?} ({}), which a pool of addresses may name",
+                    interface.label,
+                    interface.id.name()
+                ));
+            }
             if member.own_address.is_none() {
                 let needs = needs_of(std::slice::from_ref(&member));
                 if alone {
@@ -82,6 +153,7 @@ fn demanded(guest: &DesiredGuest, desired: &Desired, observed: &Observed, demand
             member
         })
         .collect();
+    addressed.complete(&mut [], &mut members, observed);
     let mut missing: BTreeMap<&ArmId, BTreeSet<&str>> = BTreeMap::new();
     let needs = needs_of(&members);
     for (key, rules) in needs.entries() {
@@ -106,25 +178,25 @@ fn demanded(guest: &DesiredGuest, desired: &Desired, observed: &Observed, demand
     }
 }
 
-/// The rules of every load balancer as the configuration has them, over what is known of it.
-fn rules(desired: &Desired, observed: &Observed) -> Vec<Reach> {
-    let public = PublicAddresses::new(desired, Some(observed));
-    let mut rules = Vec::new();
+/// Every load balancer as the configuration has it, over what is known of it.
+fn bodies<'d>(desired: &'d Desired, observed: &Observed) -> Vec<(LoadBalancer, Owner<'d>)> {
+    let existing = |id: &ArmId| {
+        observed
+            .load_balancers
+            .get(id)
+            .and_then(Observation::present)
+    };
+    let mut bodies = Vec::new();
     for declared in desired.load_balancers.values() {
-        let existing = observed.load_balancers.get(&declared.id);
-        let body = declared.over(existing.and_then(Observation::present));
-        rules.push(Reach::new(&body, Owner::Declared(declared), &public));
+        let body = declared.over(existing(&declared.id));
+        bodies.push((body, Owner::Declared(declared)));
     }
     for data in desired.data_load_balancers.values() {
-        let existing = observed.load_balancers.get(&data.id);
-        let existing = existing.and_then(Observation::present);
-        let owner = Owner::Data(data);
-        if let Some(existing) = existing {
-            rules.push(Reach::new(existing, owner, &public));
-        }
-        rules.push(Reach::new(&data.expected.over(existing), owner, &public));
+        let existing = existing(&data.id);
+        bodies.extend(existing.map(|found| (found.clone(), Owner::Data(data))));
+        bodies.push((data.expected.over(existing), Owner::Data(data)));
     }
-    rules
+    bodies
 }
 
 fn own_address(interface: &Interface, observed: &Observed) -> Option<IpAddr> {
@@ -152,6 +224,7 @@ mod tests {
     use super::*;
     use crate::config::{Inputs, SourceSet, load};
     use crate::lang::NoFiles;
+    use crate::model::{IpConfiguration, NetworkInterface};
 
     const TEXT: &str = r#"
 plimsoll {
@@ -198,14 +271,18 @@ guest "vm1" {
 }
 "#;
 
-    fn of(text: &str) -> Demand {
+    fn configured(text: &str) -> Desired {
         let set = SourceSet {
             files: [("web.plim.hcl".into(), text.into())].into(),
         };
         let (configuration, told) = load(&set, &Inputs::default(), &NoFiles);
         let configuration = configuration.unwrap_or_else(|| panic!("{told:#?}"));
+        configuration.desired
+    }
+
+    fn of(text: &str) -> Demand {
         let guest = "guest.vm1".parse().unwrap();
-        demand(&configuration.desired, None, &Observed::default(), &guest).unwrap()
+        demand(&configured(text), None, &Observed::default(), &guest).unwrap()
     }
 
     fn texts(keys: &BTreeSet<EntryKey>) -> Vec<String> {
@@ -241,6 +318,50 @@ guest "vm1" {
                 "firewall tcp port 8080 from 168.63.129.16 to 192.0.0.8"
             ]
         );
+    }
+
+    /// Nobody joins such a pool: who has the address is in it, and only Azure tells who has it.
+    #[test]
+    fn a_member_by_its_address_is_demanded_of_as_one_by_its_interface() {
+        let network = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v";
+        let pool = format!(
+            "  backend_pool \"vms\" {{\n    virtual_network = \"{network}\"\n    address \"one\" {{\n      ip_address = \"10.0.0.4\"\n    }}\n  }}\n"
+        );
+        let text = TEXT.replace("  backend_pool \"vms\" {}\n", &pool).replace(
+            "    backend_pools    = [load_balancer.web.backend_pool.vms]\n",
+            "",
+        );
+        let desired = configured(&text);
+        let guest = "guest.vm1".parse().unwrap();
+        let of = |observed: &Observed| demand(&desired, None, observed, &guest).unwrap();
+        let unknown = "the own address of network interface \"main\" (vm1-nic), which a pool of addresses may name";
+        let offline = of(&Observed::default());
+        assert!(offline.unknown.contains(unknown), "{offline:?}");
+        for (own, opened) in [([10, 0, 0, 4], 1), ([10, 0, 0, 5], 0)] {
+            let id = desired.guests[&guest].interfaces[0].id.clone();
+            let nic = NetworkInterface {
+                id: id.clone(),
+                ip_configurations: [(
+                    "ipconfig1".to_owned(),
+                    IpConfiguration {
+                        private_address: Some(own.into()),
+                        primary: true,
+                        backend_pools: Vec::new(),
+                    },
+                )]
+                .into(),
+                virtual_machine: None,
+                failed: false,
+                rest: serde_json::Map::new(),
+            };
+            let mut observed = Observed::default();
+            observed
+                .network_interfaces
+                .insert(id, Observation::Present(nic));
+            let demand = of(&observed);
+            assert_eq!(demand.wanted.len(), opened, "{demand:?}");
+            assert!(!demand.unknown.contains(unknown), "{demand:?}");
+        }
     }
 
     #[test]

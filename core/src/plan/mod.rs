@@ -35,7 +35,7 @@ mod wanted;
 
 pub use cluster_drift::unsettled;
 pub use cost::Cost;
-pub use demand::{Demand, demand};
+pub use demand::{Demand, How, demand};
 pub use file::PlanError;
 pub use map::{MapDestination, MapRow, lab_listeners, map};
 pub use question::{Question, Refinements, affected, plan};

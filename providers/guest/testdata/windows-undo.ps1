@@ -1,4 +1,5 @@
 # plimsoll: guest.vm["a"], deployment sql-prod, run 2
+# Never executed on Windows by its makers: its grammar and its text are tested.
 #   lets go of address 65.52.0.1
 #   lets go of weak host receive on the interface of 10.0.0.4
 #   lets go of weak host send on the ipv4 loopback interface

@@ -1,4 +1,5 @@
 # plimsoll: guest.vm["a"], deployment sql-prod, run 1
+# Never executed on Windows by its makers: its grammar and its text are tested.
 #   holds address 65.52.0.1
 #   holds weak host receive on the interface of 10.0.0.4
 #   holds weak host send on the ipv4 loopback interface

@@ -1,4 +1,5 @@
-//! `guest script`: what a guest must run, for someone else to run it. Asks no guest; asks Azure only for what is missing.
+//! `guest script`: what a guest must run, for someone else to run it. Asks Azure only for what is missing, and no guest but
+//! one that runs Windows.
 
 use crate::args::GuestCommand;
 use crate::context::Context;
@@ -7,12 +8,12 @@ use crate::failure::Failure;
 use crate::pipeline::{self, Loaded};
 use crate::view::{json, say, tell};
 use crate::{state, world};
-use plimsoll_core::apply;
+use plimsoll_core::apply::{self, GuestOrder, ObserveGuests as _};
 use plimsoll_core::config::Desired;
 use plimsoll_core::model::guest::{BY_SCRIPT, Claim, Os};
-use plimsoll_core::model::observed::Observed;
+use plimsoll_core::model::observed::{Observation, Observed};
 use plimsoll_core::model::{Addr, Kind};
-use plimsoll_core::plan::{self, Demand};
+use plimsoll_core::plan::{self, Demand, How};
 use plimsoll_core::state::{Recorded, State};
 use plimsoll_guest::linux::standalone::{self, Standalone};
 use std::collections::BTreeSet;
@@ -25,30 +26,22 @@ pub(crate) async fn run(context: &Context, command: &GuestCommand) -> Result<Exi
     let prior = state::read(context, &configuration.settings).await?;
     let prior = prior.as_ref();
     let (addr, os) = known(guest, desired, prior)?;
-    if os == Os::Windows {
-        return Err(Failure::new(format!(
-            "{addr} runs Windows, whose script names interfaces by their index and so needs the guest to be read"
-        ))
-        .next("To see the script that apply would send:")
-        .next(format!("  {}", context.call("plan --show-scripts"))));
-    }
     let demand = demanded(context, &loaded, prior, &addr).await;
     let claim = Claim {
         deployment: configuration.settings.deployment.clone(),
         lineage: prior.map_or(BY_SCRIPT, |state| &state.lineage).to_owned(),
     };
-    let mut entries = demand.wanted;
-    if *undo {
-        entries.extend(demand.left_over.iter().cloned());
-    }
-    let script = standalone::script(&Standalone {
+    let order = Order {
         guest: &addr,
         claim: &claim,
         run: prior.map_or(0, |state| state.run),
-        entries: &entries,
-        undo: *undo,
-    })
-    .map_err(|error| Failure::of(&error))?;
+        demand: &demand,
+        how: if *undo { How::Undo } else { How::Hold },
+    };
+    let script = match os {
+        Os::Linux => for_linux(&order)?,
+        Os::Windows => for_windows(context, &loaded, prior, &order).await?,
+    };
     if context.global.json {
         say(&json::guest_script(&addr, &demand.unknown, &script));
     } else {
@@ -59,7 +52,7 @@ pub(crate) async fn run(context: &Context, command: &GuestCommand) -> Result<Exi
             "Not known yet, and so not in the script: {unknown}.\n"
         ));
     }
-    if entries.is_empty() && demand.unknown.is_empty() {
+    if demand.wanted.is_empty() && demand.unknown.is_empty() {
         tell(&format!("No rule needs anything of {addr}.\n"));
     }
     if !*undo && !demand.left_over.is_empty() {
@@ -68,6 +61,78 @@ pub(crate) async fn run(context: &Context, command: &GuestCommand) -> Result<Exi
         ));
     }
     Ok(Exit::Unread.when(!demand.unknown.is_empty()))
+}
+
+/// What a script is made from.
+struct Order<'a> {
+    guest: &'a Addr,
+    claim: &'a Claim,
+    /// The newest run that the state knows.
+    run: u64,
+    demand: &'a Demand,
+    how: How,
+}
+
+/// It finds out by itself what the machine is like.
+fn for_linux(order: &Order<'_>) -> Result<String, Failure> {
+    let undo = order.how == How::Undo;
+    let mut entries = order.demand.wanted.clone();
+    if undo {
+        entries.extend(order.demand.left_over.iter().cloned());
+    }
+    standalone::script(&Standalone {
+        guest: order.guest,
+        claim: order.claim,
+        run: order.run,
+        entries: &entries,
+        undo,
+    })
+    .map_err(|error| Failure::of(&error))
+}
+
+/// It names interfaces by their indexes, so the guest is read for it: what `apply` would send, of everything at once.
+async fn for_windows(
+    context: &Context,
+    loaded: &Loaded,
+    prior: Option<&State>,
+    order: &Order<'_>,
+) -> Result<String, Failure> {
+    let configuration = &loaded.configuration;
+    let world = world::build(context, configuration).await?;
+    let mut wanted = plan::needed(&configuration.desired, prior);
+    let guest = wanted.guests.remove(order.guest).ok_or_else(|| {
+        Failure::new(format!(
+            "{} is not a guest. This is a bug in plimsoll.",
+            order.guest
+        ))
+    })?;
+    let facts = match world.guests.facts(&guest).await {
+        Observation::Present(facts) => facts,
+        Observation::Absent => return Err(Failure::new(format!("{} is gone", order.guest))),
+        Observation::Unreadable { why } => {
+            return Err(Failure::new(format!(
+                "{} could not be read, and its script names interfaces by their index: {why}",
+                order.guest
+            ))
+            .exiting(Exit::Unread)
+            .next("See to its connection, and ask again."));
+        }
+    };
+    wanted.guests.clear();
+    // Weak host settings are those of the interface with the guest's own address, which Azure tells.
+    let observed = apply::observe(&wanted, &world.read_azure, &world.guests).await;
+    let demand = plan::demand(&configuration.desired, prior, &observed, order.guest);
+    let demand = demand.unwrap_or_default();
+    let step = demand.step(&guest, &facts, order.claim, order.how);
+    let seen = facts.record().map(|record| &record.runs);
+    let newest = seen.and_then(|runs| runs.get(&order.claim.deployment));
+    let script = plimsoll_guest::show_script(&GuestOrder {
+        step: &step,
+        facts: &facts,
+        claim: order.claim,
+        run: newest.copied().unwrap_or(0).max(order.run),
+    });
+    script.map_err(|error| Failure::of(&error))
 }
 
 /// The guest of this name, declared or only recorded.
