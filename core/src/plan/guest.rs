@@ -15,7 +15,7 @@ use crate::config::Desired;
 use crate::model::guest::{Claim, EntryKey, GuestFacts, GuestRef, Touch};
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, ArmId, Shared};
-use crate::state::{Recorded, State, StateEdit};
+use crate::state::{Recorded, RecordedInterface, State, StateEdit};
 use entries::{Members, inside};
 use membership::membership_changes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,6 +179,9 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
             }
         }
         Some(Observation::Absent) => plan.gone = true,
+        Some(Observation::Unreadable { .. }) if is_deleted(&plan, recorded, around.observed) => {
+            plan.gone = true;
+        }
         Some(Observation::Unreadable { why }) => plan.unreadable = Some(why.clone()),
         // Nobody asked it, and nothing is asked of it.
         None if recorded.is_some() && is_as_recorded(&plan, &recorded_entries, around.rules) => {}
@@ -197,6 +200,18 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
     }
     plan.change.action = action(&plan, recorded.is_some());
     plan
+}
+
+/// A virtual machine has network interfaces as long as it exists, and nobody answers over ssh for one that does not. So one
+/// that left the configuration is gone where Azure has none of its interfaces any more.
+fn is_deleted(plan: &GuestPlan, recorded: Option<&Recorded>, observed: &Observed) -> bool {
+    let Some(Recorded::Guest { interfaces, .. }) = recorded else {
+        return false;
+    };
+    let is_absent = |known: &RecordedInterface| {
+        observed.network_interfaces.get(&known.id) == Some(&Observation::Absent)
+    };
+    !plan.declared && !interfaces.is_empty() && interfaces.iter().all(is_absent)
 }
 
 /// Whether the state has all that a guest needs and nothing else, and its load balancers stay as they are.

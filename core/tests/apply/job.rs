@@ -613,3 +613,30 @@ fn a_plan_that_was_saved_is_the_same_plan() {
     let other = Plan::parse(&text.replace("8001", "8002"));
     assert!(matches!(other, Err(PlanError::Damaged)), "{other:?}");
 }
+
+/// It leaves the configuration while it does not answer, and is deleted before it ever does.
+#[test]
+fn a_guest_that_never_comes_back_is_forgotten_once_azure_has_none_of_its_interfaces() {
+    let world = World::of_the_example();
+    world.apply(EXAMPLE);
+    world.with(|w| w.unreachable.insert("vm2".to_owned()));
+    let text = EXAMPLE.split("\nguest \"vm2\"").next().unwrap();
+    let vm2 = "guest.vm2".parse().unwrap();
+    let knows = |world: &World| {
+        world
+            .state()
+            .is_some_and(|s| s.resources.contains_key(&vm2))
+    };
+    let apply = || drop(world.run(&world.plan(&configuration(text), Mode::Apply)));
+    for _ in 0..2 {
+        // Azure still has the interface, so the machine may come back.
+        apply();
+        assert!(knows(&world), "it is pending");
+    }
+    let nic = world::network("networkInterfaces", "vm2-nic");
+    world.with(|w| w.nics.remove(&nic));
+    apply();
+    assert!(!knows(&world));
+    let again = world.plan(&configuration(text), Mode::Apply);
+    assert!(!again.has_changes(), "{:#?}", again.changes);
+}
