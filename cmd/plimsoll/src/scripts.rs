@@ -1,10 +1,25 @@
 //! The scripts that the guest steps of a plan send, as they would be sent now.
 
 use crate::view::GuestScript;
-use plimsoll_core::apply::GuestOrder;
+use crate::world::World;
+use plimsoll_core::apply::{self, GuestOrder};
 use plimsoll_core::model::guest::Claim;
 use plimsoll_core::model::observed::{Observation, Observed};
-use plimsoll_core::plan::{Plan, StepAction};
+use plimsoll_core::plan::{Plan, StepAction, Wanted};
+
+/// Of a saved plan: its guests are read for that.
+pub(crate) async fn as_sent_now(plan: &Plan, world: &World) -> Vec<GuestScript> {
+    let guests = plan.steps.iter().filter_map(|step| match &step.action {
+        StepAction::Guest(work) => Some((work.guest.addr.clone(), work.guest.clone())),
+        _ => None,
+    });
+    let wanted = Wanted {
+        guests: guests.collect(),
+        ..Wanted::default()
+    };
+    let observed = apply::observe(&wanted, &world.read_azure, &world.guests).await;
+    of_plan(plan, &observed)
+}
 
 pub(crate) fn of_plan(plan: &Plan, observed: &Observed) -> Vec<GuestScript> {
     let claim = Claim {

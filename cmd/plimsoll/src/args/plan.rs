@@ -151,8 +151,8 @@ pub(crate) struct ApplyArguments {
     #[arg(long, value_enum, value_name = "PHASE")]
     pub(crate) until: Option<Until>,
 
-    /// Print the script of each guest before asking; of a saved plan, plan prints them
-    #[arg(long, conflicts_with = "plan")]
+    /// Print the script of each guest first, exactly as it would be sent
+    #[arg(long)]
     pub(crate) show_scripts: bool,
 
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{self, Calls, Goal, Loaded, Planned};
 use crate::view::{PlanShown, Story};
-use crate::{state, world};
+use crate::{scripts, state, world};
 use plimsoll_core::model::Protocol;
 use plimsoll_core::plan::{self, Phase, Plan};
 use plimsoll_store::HeldState;
@@ -196,11 +196,17 @@ async fn exactly(
         "apply",
         arguments.lock.patience(),
         async |held, interrupt| {
+            let world = world::build(context, configuration).await?;
+            let scripts = if arguments.show_scripts {
+                scripts::as_sent_now(&plan, &world).await
+            } else {
+                Vec::new()
+            };
             let planned = Planned {
                 plan,
-                scripts: Vec::new(),
+                scripts,
                 prior: state::read(context, &configuration.settings).await?,
-                world: world::build(context, configuration).await?,
+                world,
                 took: Duration::ZERO,
                 until: until(arguments),
             };
@@ -234,15 +240,22 @@ async fn approved(
             context.call(&format!("apply {file}")),
         ),
     };
+    let shown = PlanShown {
+        scripts: &planned.scripts,
+        plan: &planned.plan,
+        told: &loaded.told,
+        took: None,
+        next: &[],
+        places: pipeline::places(context, loaded),
+    };
+    if arguments.show_scripts {
+        context.view.proposal(&shown);
+    }
     signals::outputs(context, &planned.plan)?;
     let report = |story: &Story<'_>| {
         let shown = PlanShown {
-            scripts: &[],
-            plan: &planned.plan,
-            told: &loaded.told,
-            took: None,
             next: story.next,
-            places: pipeline::places(context, loaded),
+            ..shown
         };
         reports::write(context, &arguments.reports, About::Apply(story), &shown)
     };

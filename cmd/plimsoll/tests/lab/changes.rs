@@ -108,6 +108,30 @@ fn a_saved_plan_is_applied_exactly_or_not_at_all() {
     folder.lab(&["apply", "web.plim"]).exits(0);
     folder.serves("65.52.0.1:80", &["65.52.0.1:80"]);
 
+    // What the plan shows of its scripts is what the saved plan sends.
+    let lose = [
+        "lab",
+        "exec",
+        "vm1",
+        "--",
+        "ip",
+        "addr",
+        "del",
+        "65.52.0.1/32",
+        "dev",
+        "lo",
+    ];
+    folder.lab(&lose).exits(0);
+    let plan = ["plan", "--out", "heal.plim", "--show-scripts", "--json"];
+    let plan = folder.lab(&plan).exits(0).json();
+    let script = &plan["scripts"][0];
+    assert_eq!(script["guest"], "guest.vm1", "{plan}");
+    let text = script["text"].as_str().unwrap();
+    assert!(text.contains("\nadd_address 65.52.0.1/32\n"), "{text}");
+    let healed = folder.lab(&["apply", "heal.plim", "--show-scripts"]);
+    let healed = healed.exits(0).seen();
+    assert!(healed.contains(text), "{healed}");
+
     folder.write(&EXAMPLE.replace("frontend_port = 8000", "frontend_port = 8001"));
     folder.lab(&["plan", "--out", "web.plim"]).exits(0);
     // Somebody edits the load balancer in the portal.

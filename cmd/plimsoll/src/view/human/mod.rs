@@ -16,8 +16,8 @@ mod trace;
 use super::diagnostic;
 use super::picture::{self, Room};
 use super::shown::{
-    Applying, Drawing, GuestScript, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told,
-    TraceShown, Valid, View,
+    Applying, Drawing, LabStatus, PlanShown, Probe, Reformatted, StateShown, Told, TraceShown,
+    Valid, View,
 };
 use super::{Detail, Terminal, command, say, tell, words};
 use crate::failure::Failure;
@@ -33,13 +33,6 @@ pub(crate) struct Human {
 impl Human {
     fn say(&self, page: &Page) {
         say(&page.text(self.terminal.out));
-    }
-
-    /// Beside a document on standard output they are talk.
-    pub(super) fn scripts(&self, scripts: &[GuestScript]) {
-        if !scripts.is_empty() {
-            tell(&scripts::text(scripts, self.terminal.err));
-        }
     }
 
     fn warn(&self, told: &Told) {

@@ -137,12 +137,10 @@ impl View for Json {
     }
 
     fn plan(&self, shown: &PlanShown<'_>) {
-        self.human.scripts(shown.scripts);
         say(&pretty(&versioned(PLAN, "plan", plan::plan(shown))));
     }
 
     fn proposal(&self, shown: &PlanShown<'_>) {
-        self.human.scripts(shown.scripts);
         let plan = versioned(PLAN, "plan", plan::plan(shown));
         say(&line(&events::proposal(plan)));
     }

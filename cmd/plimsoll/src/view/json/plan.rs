@@ -3,8 +3,9 @@
 use super::change::{ActionWord, Change, action, change};
 use super::diagnostic::{self, Diagnostic};
 use super::noticed::{Drift, Finding, drift, finding};
-use crate::view::PlanShown;
+use crate::view::{GuestScript, PlanShown};
 use plimsoll_core::model;
+use plimsoll_core::model::guest::Os;
 use plimsoll_core::plan::{self, Action, Effect, Mode, StepAction};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub(super) struct Plan {
     accepted_unready: Vec<String>,
     /// What is sent, in an order that serves; a step waits for those in `after`.
     steps: Vec<Step>,
+    /// What guests are sent (--show-scripts), each as it would be sent now; empty where nobody asked.
+    scripts: Vec<Script>,
     traffic: Vec<Traffic>,
     drift: Vec<Drift>,
     /// What the configuration asks for since the last apply: nobody moved it.
@@ -111,6 +114,24 @@ pub(super) struct Step {
     does: Does,
     title: String,
     after: Vec<After>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Script {
+    step: u32,
+    guest: String,
+    os: OsWord,
+    /// The exact text; `null` where there is none yet.
+    text: Option<String>,
+    /// Why there is none.
+    missing: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OsWord {
+    Linux,
+    Windows,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -232,6 +253,7 @@ pub(super) fn plan(shown: &PlanShown<'_>) -> Plan {
             .map(ToString::to_string)
             .collect(),
         steps: plan.steps.iter().map(step).collect(),
+        scripts: shown.scripts.iter().map(script).collect(),
         traffic: plan.traffic.iter().map(traffic).collect(),
         drift: plan.drift.iter().map(|d| drift(d, shown)).collect(),
         not_yet_applied: plan
@@ -298,6 +320,19 @@ fn step(step: &plan::Step) -> Step {
                 why: edge.why.clone(),
             })
             .collect(),
+    }
+}
+
+fn script(script: &GuestScript) -> Script {
+    Script {
+        step: script.step.0,
+        guest: script.guest.to_string(),
+        os: match script.os {
+            Os::Linux => OsWord::Linux,
+            Os::Windows => OsWord::Windows,
+        },
+        text: script.text.as_ref().ok().cloned(),
+        missing: script.text.as_ref().err().cloned(),
     }
 }
 

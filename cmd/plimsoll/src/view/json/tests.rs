@@ -5,10 +5,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::golden::assert_golden;
 use crate::view::sample;
-use crate::view::shown::{Ending, LabAccess, LabGuest, LabStatus, PlanShown, Probe};
+use crate::view::shown::{Ending, GuestScript, LabAccess, LabGuest, LabStatus, PlanShown, Probe};
 use crate::view::shown::{Reformatted, Told, Valid};
+use plimsoll_core::model::guest::Os;
 use plimsoll_core::model::{Diagnostic, Span, digest_of};
-use plimsoll_core::plan::{Mode, Plan, Trace};
+use plimsoll_core::plan::{Mode, Plan, StepId, Trace};
 use plimsoll_core::state::{Applied, Forgotten, Part, State};
 use plimsoll_store::LockInfo;
 use serde::Serialize;
@@ -20,8 +21,18 @@ use std::time::Duration;
 
 fn with<T>(plan: &Plan, then: impl Fn(&PlanShown<'_>) -> T) -> T {
     let told = told();
+    let script = |os: Os, text: Result<&str, &str>| GuestScript {
+        step: StepId(1),
+        guest: sample::guest("vm1"),
+        os,
+        text: text.map(str::to_owned).map_err(str::to_owned),
+    };
+    let scripts = [
+        script(Os::Linux, Ok("begin\n")),
+        script(Os::Windows, Err("the guest could not be read")),
+    ];
     then(&PlanShown {
-        scripts: &[],
+        scripts: &scripts,
         plan,
         told: &told,
         took: None,
