@@ -309,6 +309,12 @@ impl Machine {
             }
             "Set-WeakHost" => *self.weak(call) = [call.words[3] == "Enabled"; 2],
             "Set-Opening" => {
+                let name = &call.words[0];
+                let found = self.rules.get(name);
+                if found.is_some_and(|(_, text)| !text.contains("|EmbedCtxt=plimsoll|")) {
+                    let why = "exists and is not of plimsoll; rename it";
+                    return Err((78, format!("firewall rule {name} {why}")));
+                }
                 let of = |key: &str| call.map[key].clone();
                 let mut text = "v2.32|Action=Allow|Active=TRUE|Dir=In|".to_owned();
                 match of("Protocol").as_str() {

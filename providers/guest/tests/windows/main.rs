@@ -7,6 +7,8 @@
     reason = "a test that cannot run here says so out loud, and one that cannot go on fails"
 )]
 
+/// What the writer chooses, branch by branch.
+mod branches;
 mod captures;
 mod grammar;
 mod machine;

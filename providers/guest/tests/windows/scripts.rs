@@ -171,7 +171,7 @@ fn undo(facts: &mut GuestFacts) -> String {
     plimsoll_guest::show_script(&order).unwrap()
 }
 
-fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("testdata")
         .join(name);
