@@ -89,17 +89,38 @@ impl Guests {
     ) -> Result<Output, TransportError> {
         let more = Duration::from_secs(u64::try_from(entries).unwrap_or(u64::MAX));
         let transport = self.transport(guest)?;
-        let time = transport.time().unwrap_or(self.limits.time);
-        let time = time.saturating_add(more);
+        let time = self.time(transport).saturating_add(more);
         let _turn = self
             .turns
             .acquire()
             .await
             .expect("nobody closes the semaphore");
-        match tokio::time::timeout(time, transport.run(guest, script)).await {
-            Ok(result) => result,
-            Err(_) => Err(TransportError::TimedOut(time)),
-        }
+        within(time, transport.run(guest, script)).await
+    }
+
+    /// Over a new connection, without an entry, and at once: a guest that waits to be reached has no time for the turns of
+    /// others.
+    pub(crate) async fn run_anew(
+        &self,
+        guest: &GuestRef,
+        script: &str,
+    ) -> Result<Output, TransportError> {
+        let transport = self.transport(guest)?;
+        within(self.time(transport), transport.run_anew(guest, script)).await
+    }
+
+    fn time(&self, transport: &dyn Transport) -> Duration {
+        transport.time().unwrap_or(self.limits.time)
+    }
+}
+
+async fn within(
+    time: Duration,
+    work: impl Future<Output = Result<Output, TransportError>>,
+) -> Result<Output, TransportError> {
+    match tokio::time::timeout(time, work).await {
+        Ok(result) => result,
+        Err(_) => Err(TransportError::TimedOut(time)),
     }
 }
 

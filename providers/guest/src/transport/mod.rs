@@ -75,6 +75,11 @@ pub trait Transport: Send + Sync {
     /// Feeds the script to `sh -s` as root in the guest, or to PowerShell as an administrator. Dropping the future kills the client, not what the guest began.
     async fn run(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError>;
 
+    /// The same over a connection of its own, so that it shows whether new ones come through.
+    async fn run_anew(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError> {
+        self.run(guest, script).await
+    }
+
     /// How long one script may take where the way itself is slow; `None` where the ordinary limit holds.
     fn time(&self) -> Option<Duration> {
         None

@@ -50,6 +50,14 @@ pub enum SshError {
         user: String,
         said: String,
     },
+    #[error(
+        "sudo on {host} wants a terminal, which scripts do not have ({said}); let {user} go without one in sudoers: `Defaults:{user} !requiretty`"
+    )]
+    SudoTerminal {
+        host: String,
+        user: String,
+        said: String,
+    },
     #[error("ssh to {host} failed: {said}; try `{command}`")]
     Other {
         host: String,
@@ -67,7 +75,8 @@ impl SshError {
             | Self::HostKeyUnknown { .. }
             | Self::HostKeyChanged { .. }
             | Self::PermissionDenied { .. }
-            | Self::Sudo { .. } => false,
+            | Self::Sudo { .. }
+            | Self::SudoTerminal { .. } => false,
         }
     }
 }
@@ -94,9 +103,27 @@ impl Default for Ssh {
     }
 }
 
+/// Whatever the user's configuration says about sharing connections, none that is open already carries this one.
+const ANEW: [&str; 2] = ["ControlMaster=no", "ControlPath=none"];
+
 #[async_trait]
 impl Transport for Ssh {
     async fn run(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError> {
+        self.send(guest, script, &[]).await
+    }
+
+    async fn run_anew(&self, guest: &GuestRef, script: &str) -> Result<Output, TransportError> {
+        self.send(guest, script, &ANEW).await
+    }
+}
+
+impl Ssh {
+    async fn send(
+        &self,
+        guest: &GuestRef,
+        script: &str,
+        options: &[&str],
+    ) -> Result<Output, TransportError> {
         let Connection::Ssh {
             host,
             user,
@@ -121,6 +148,7 @@ impl Transport for Ssh {
         let mut command = Command::new(&self.program);
         command
             .args(login.arguments())
+            .args(options.iter().flat_map(|option| ["-o", option]))
             .arg("--")
             .arg(host)
             .arg(remote(guest.os));
@@ -138,12 +166,17 @@ fn remote(os: Os) -> String {
 }
 
 impl Login<'_> {
-    /// A name that ssh would take for an option, or that hides something, is refused by its form.
+    /// A name that ssh would take for an option, that hides something, or that a shell would take for more than a word is
+    /// refused by its form: the user's configuration may hand it to a shell (`ProxyCommand … %h`), and only newer clients
+    /// look for that themselves.
     fn check(&self) -> Result<(), SshError> {
+        let in_a_shell = |c: char| "'`\"$\\;&<>|(){}[]*?!#~".contains(c);
         let wrong = |name: &str| {
             name.is_empty()
                 || name.starts_with('-')
-                || name.chars().any(|c| c.is_whitespace() || c.is_control())
+                || name
+                    .chars()
+                    .any(|c| c.is_whitespace() || c.is_control() || in_a_shell(c))
         };
         if wrong(self.host) {
             return Err(SshError::HostName(self.host.to_owned()));
@@ -208,7 +241,13 @@ impl Login<'_> {
         });
         if let (Some(said), true) = (sudo, output.stdout.is_empty() && output.status != Some(0)) {
             let said = said.to_owned();
-            return Err(SshError::Sudo { host, user, said }.into());
+            // `sorry, you must have a tty to run sudo`
+            return Err(if said.contains("a tty") {
+                SshError::SudoTerminal { host, user, said }
+            } else {
+                SshError::Sudo { host, user, said }
+            }
+            .into());
         }
         if output.status != Some(CLIENT_FAILED) {
             return Ok(output);

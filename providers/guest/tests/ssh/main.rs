@@ -18,6 +18,8 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+/// Hosts and users that mean something to a shell.
+mod inert;
 mod many;
 mod sshd;
 
