@@ -42,6 +42,10 @@ const STEPS: &[Step] = &[
         run: cut_linux_everywhere,
     },
     Step {
+        name: "a booted guest that a reload of its firewall cuts off",
+        run: cut_off,
+    },
+    Step {
         name: "a Windows script cut at every byte",
         run: cut_everywhere,
     },
@@ -111,7 +115,7 @@ fn azure_cli() -> Result<(), String> {
 fn cut_linux_everywhere() -> Result<(), String> {
     let test = "a_script_that_was_cut_does_nothing";
     tools::cargo_with(
-        &["test", "-p", "plimsoll-guest", "--test", "linux", test],
+        &["test", "--workspace", "--test", "linux", test],
         &[("PLIMSOLL_EVERY_BYTE", "1")],
     )
 }
@@ -127,6 +131,11 @@ fn cut_everywhere() -> Result<(), String> {
         "--",
         "--ignored",
     ])
+}
+
+fn cut_off() -> Result<(), String> {
+    let words = ["test", "--workspace", "--test", "booted", "reverts::"];
+    tools::cargo(&[&words[..], &["--", "--ignored"]].concat())
 }
 
 fn many_hosts() -> Result<(), String> {

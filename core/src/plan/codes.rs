@@ -29,6 +29,12 @@ codes! {
         "A rule of the guest's firewall uses matches that plimsoll does not understand, so it may refuse the packets or not. \
          Look at it in the guest.",
         Warning, "the guest's own ruleset";
+    UNCONFIRMED = "PL0307", "a change that no new connection confirmed",
+        "A reload of firewalld could cut a guest off, so the guest takes it back by itself unless plimsoll reaches it again \
+         over a new connection. Either that is still awaited, because the run that did it was interrupted (apply again), or no \
+         connection came through and the guest runs as before. Then find out what in /etc/firewalld differs from what runs: see \
+         that `firewall-cmd --reload` lets you in, and plan again.",
+        Warning, "the guest's own files, /var/lib/plimsoll/revert.sh and reverted.sh";
     UNREADABLE_GUEST = "PL0310", "a guest could not be read",
         "Nobody knows what is inside it now, so changes that need it are blocked. Everything else is planned. Once it can be \
          reached again, plan again.",

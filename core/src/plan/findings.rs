@@ -20,7 +20,7 @@ use crate::model::guest::GuestFacts;
 use crate::model::observed::{Observation, Observed};
 use crate::model::{Addr, Code, Protocol};
 use addresses::{not_persistent, wrong_prefixes};
-use firewall::denied;
+use firewall::{denied, unconfirmed};
 use listeners::{Said, silent_probes, silent_services, silent_switches};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -60,6 +60,7 @@ pub fn findings(
             all.extend(silent_probes(&seen));
             all.extend(wrong_prefixes(&seen));
             all.extend(not_persistent(guest, facts));
+            all.extend(unconfirmed(&guest.addr, facts));
             all.extend(denied(guest, facts));
             all.extend(kernel::findings(&seen));
             read.push(seen);
@@ -164,6 +165,7 @@ mod tests {
             record: RecordFact::Absent,
             settings: std::collections::BTreeMap::new(),
             network: crate::model::guest::NetworkFacts::default(),
+            unconfirmed: None,
             unread: Vec::new(),
         };
         hold(&mut facts, "10.0.0.11/24", "eth0");

@@ -3,7 +3,9 @@
 
 use crate::world::{World, configuration, network};
 use plimsoll_core::apply::observe;
-use plimsoll_core::model::guest::{FirewallRule, GuestFacts, InterfaceAddress, Listener, Target};
+use plimsoll_core::model::guest::{
+    Fate, FirewallRule, GuestFacts, InterfaceAddress, Listener, Target, Unconfirmed,
+};
 use plimsoll_core::model::observed::{Observation, Observed};
 use plimsoll_core::model::security::{Access, Prefix, SecurityGroup, SecurityRule, Transport};
 use plimsoll_core::model::*;
@@ -333,6 +335,19 @@ const CASES: &[Case] = &[
         code: "PL0306",
         fires: || deny(80, true),
         near: || deny(22, true),
+    },
+    Case {
+        code: "PL0307",
+        fires: || {
+            well().with(|m| {
+                m.guest("vm1").unconfirmed = Some(Unconfirmed {
+                    fate: Fate::TakenBack,
+                    what: "run 7: firewalld was loaded anew".to_owned(),
+                });
+            })
+        },
+        // Confirmed.
+        near: || well().with(|m| m.guest("vm1").unconfirmed = None),
     },
     Case {
         code: "PL0310",

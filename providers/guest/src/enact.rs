@@ -1,22 +1,32 @@
 //! Writes guests: one script, which ends by printing the facts that prove it.
 
 use crate::guests::{Guests, chain};
-use crate::verify::{NotWritten, verify};
+use crate::verify::{NotWritten, answered, verified};
 use crate::{linux, windows};
 use async_trait::async_trait;
 use plimsoll_core::apply::{EnactGuests, GuestOrder, ObserveGuests as _, WorldError};
-use plimsoll_core::model::guest::{GuestFacts, Os, Touch};
+use plimsoll_core::model::guest::{GuestFacts, GuestRef, Os, Touch};
 use plimsoll_core::model::observed::Observation;
 use plimsoll_core::plan::GuestStep;
+use std::time::{Duration, Instant};
 
 /// How often a guest is read again because somebody else wrote it in the meantime.
 const AGAIN: usize = 3;
+/// Between two attempts to confirm a change.
+const BREATH: Duration = Duration::from_secs(2);
+/// How long a guest may take to put things back and be reached again, once its time is over.
+const GRACE: Duration = Duration::from_secs(30);
 
 #[async_trait]
 impl EnactGuests for Guests {
     async fn enact(&self, order: &GuestOrder<'_>) -> Result<GuestFacts, WorldError> {
         let guest = &order.step.guest;
         let mut newest: Option<GuestFacts> = None;
+        if order.facts.waits() {
+            // An earlier run ended before it could confirm what it did.
+            let confirmed = self.confirm(guest, order.facts).await;
+            newest = Some(confirmed.map_err(|error| failed(guest, &error))?);
+        }
         let mut left = AGAIN;
         loop {
             let order = GuestOrder {
@@ -64,23 +74,56 @@ impl Guests {
                 WorldError::Refused { message }
             }
         })?;
-        match verify(order, &output) {
+        let written = match answered(guest.os, &output) {
+            Ok(facts) if facts.waits() => self.confirm(guest, &facts).await,
+            written => written,
+        };
+        match written.and_then(|facts| verified(order, facts)) {
             Ok(facts) => Ok(Once::Done(Box::new(facts))),
             Err(NotWritten::Moved { moved }) => Ok(Once::Moved(moved)),
-            Err(error @ NotWritten::Locked { .. }) => Err(WorldError::Unavailable {
-                message: said(chain(&error)),
-            }),
-            Err(
-                error @ (NotWritten::OlderRun { .. }
-                | NotWritten::NotRoot { .. }
-                | NotWritten::Tool { .. }
-                | NotWritten::Ended { .. }
-                | NotWritten::Facts(_)
-                | NotWritten::NotAsPlanned { .. }),
-            ) => Err(WorldError::Refused {
-                message: said(chain(&error)),
-            }),
+            Err(error) => Err(failed(guest, &error)),
         }
+    }
+
+    /// Confirms over new connections, one after the other, until one comes through or the guest has taken the change back.
+    async fn confirm(
+        &self,
+        guest: &GuestRef,
+        waiting: &GuestFacts,
+    ) -> Result<GuestFacts, NotWritten> {
+        let until = Instant::now() + linux::revert::confirm_within(&guest.connection) + GRACE;
+        loop {
+            match self.run_anew(guest, &linux::revert::confirm()).await {
+                Ok(output) => return answered(guest.os, &output),
+                Err(error) if error.is_retryable() && Instant::now() < until => {
+                    tokio::time::sleep(BREATH).await;
+                }
+                Err(error) => {
+                    let unconfirmed = waiting.unconfirmed.as_ref();
+                    let what = unconfirmed.map(|change| change.what.clone());
+                    return Err(NotWritten::Lost {
+                        what: what.unwrap_or_default(),
+                        why: chain(&error),
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn failed(guest: &GuestRef, error: &NotWritten) -> WorldError {
+    let message = format!("{}: {}", guest.addr, chain(error));
+    match error {
+        NotWritten::Locked { .. } => WorldError::Unavailable { message },
+        NotWritten::Moved { .. }
+        | NotWritten::OlderRun { .. }
+        | NotWritten::TakenBack { .. }
+        | NotWritten::Lost { .. }
+        | NotWritten::NotRoot { .. }
+        | NotWritten::Tool { .. }
+        | NotWritten::Ended { .. }
+        | NotWritten::Facts(_)
+        | NotWritten::NotAsPlanned { .. } => WorldError::Refused { message },
     }
 }
 

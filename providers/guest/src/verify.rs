@@ -13,6 +13,10 @@ pub(crate) enum NotWritten {
     Moved { moved: Vec<String> },
     #[error("{said}; plan again")]
     OlderRun { said: String },
+    #[error(
+        "{said}: no new connection came through in time, and the guest took it back by itself; see that `firewall-cmd --reload` lets you in, then plan again"
+    )]
+    TakenBack { said: String },
     #[error("{said}; wait for it to end, then apply again")]
     Locked { said: String },
     #[error(
@@ -27,14 +31,18 @@ pub(crate) enum NotWritten {
         "what the guest answered after the write cannot be read; plan again to see what it holds"
     )]
     Facts(#[source] UnreadableFacts),
+    #[error(
+        "{what}, and no new connection comes through ({why}); the guest takes it back by itself, but has not answered since: look at it through Azure's serial console"
+    )]
+    Lost { what: String, why: String },
     #[error("after the write, {}; plan again to see what the guest holds now", wrong.join("; "))]
     NotAsPlanned { wrong: Vec<String> },
 }
 
 const REFUSED: &str = "plimsoll-refused ";
 
-/// The facts after a write that did what was asked.
-pub(crate) fn verify(order: &GuestOrder<'_>, output: &Output) -> Result<GuestFacts, NotWritten> {
+/// The facts that a write or a confirmation ended with, or why it did not.
+pub(crate) fn answered(os: Os, output: &Output) -> Result<GuestFacts, NotWritten> {
     let printed = String::from_utf8_lossy(&output.stdout);
     let refusals: Vec<(&str, &str)> = printed
         .lines()
@@ -47,6 +55,13 @@ pub(crate) fn verify(order: &GuestOrder<'_>, output: &Output) -> Result<GuestFac
             .collect();
         let joined = said.join("; ");
         return Err(match *code {
+            "71" => NotWritten::TakenBack {
+                // `reverted.sh run 7: firewalld was loaded anew`
+                said: joined
+                    .split_once(": ")
+                    .map_or(joined.as_str(), |(_, what)| what)
+                    .to_owned(),
+            },
             "73" | "76" => NotWritten::Moved { moved: said },
             "74" => NotWritten::OlderRun { said: joined },
             "75" => NotWritten::Locked { said: joined },
@@ -67,7 +82,14 @@ pub(crate) fn verify(order: &GuestOrder<'_>, output: &Output) -> Result<GuestFac
                 .to_owned(),
         });
     }
-    let facts = facts(order.step.guest.os, &output.stdout).map_err(NotWritten::Facts)?;
+    facts(os, &output.stdout).map_err(NotWritten::Facts)
+}
+
+/// The facts, where they show everything as planned.
+pub(crate) fn verified(
+    order: &GuestOrder<'_>,
+    facts: GuestFacts,
+) -> Result<GuestFacts, NotWritten> {
     let wrong = wrong(order, &facts);
     if wrong.is_empty() {
         Ok(facts)

@@ -324,6 +324,15 @@ impl Deployment {
         self.store.settle().unwrap();
     }
 
+    /// Someone deletes it in Azure.
+    pub fn delete(&self, id: &str) {
+        let url = format!("{id}?api-version=2024-01-01");
+        let request = ArmRequest::new(Method::Delete, &url, None);
+        let answer = self.store.answer(&request);
+        assert!(answer.status < 300, "{}", answer.text());
+        self.store.settle().unwrap();
+    }
+
     /// What was sent to Azure since the last time, reads left out.
     pub fn writes(&self) -> Vec<String> {
         let log = self.store.requests();

@@ -161,17 +161,7 @@ fn table(kind: Kind, own: Place, listening: &[Place]) -> Vec<Fault> {
         },
         Fault {
             name: "guest not in the pool",
-            planted: Deed::Azure(|deployment| {
-                deployment.by_hand("networkInterfaces", "vm1-nic0", |nic| {
-                    let configurations = nic["properties"]["ipConfigurations"].as_array_mut();
-                    for configuration in configurations.unwrap() {
-                        if configuration["name"] == "ipconfig1" {
-                            configuration["properties"]["loadBalancerBackendAddressPools"] =
-                                json!([]);
-                        }
-                    }
-                });
-            }),
+            planted: Deed::Azure(|deployment| leaves_its_pools(deployment, "ipconfig1")),
             flow: green,
             hop: "pool",
             says: NOTHING,
@@ -198,13 +188,110 @@ fn table(kind: Kind, own: Place, listening: &[Place]) -> Vec<Fault> {
     ]
 }
 
+/// The same over IPv6, where it is another way: planted on one kind of firewall, since the kinds differ in none of it.
+fn over_ipv6(kind: Kind, own: Place, listening: &[Place]) -> Vec<Fault> {
+    let six = place("tcp", "fd00:f1::1", 80);
+    let listen = |places: Vec<Place>| Deed::Listen(places);
+    let without_probe = listening.iter().filter(|p| **p != own).copied();
+    vec![
+        Fault {
+            name: "dead probe, IPv6",
+            planted: listen(without_probe.collect()),
+            flow: six,
+            hop: "probe",
+            says: NOTHING,
+            fix: Fix::Person(
+                format!(
+                    "let a service in vm1 listen on [{}]:{PROBE_PORT}",
+                    own.address
+                ),
+                listen(listening.to_vec()),
+            ),
+            away: None,
+        },
+        Fault {
+            name: "probe blocked, IPv6",
+            planted: Deed::Inside(kind.deny(own)),
+            flow: six,
+            hop: "probe",
+            says: NOTHING,
+            fix: Fix::Person(
+                "is an administrator's, and plimsoll does not go around it: remove it".to_owned(),
+                Deed::Inside(kind.undo_deny(own)),
+            ),
+            away: None,
+        },
+        Fault {
+            name: "guest not in the pool, IPv6",
+            planted: Deed::Azure(|deployment| leaves_its_pools(deployment, "ipconfig2")),
+            flow: six,
+            hop: "pool",
+            says: NOTHING,
+            fix: Fix::Apply,
+            away: None,
+        },
+        Fault {
+            // Addresses of the test's IPv6 are all private, which a group lets in from each other unless told otherwise.
+            name: "network security group that denies the frontend's address, IPv6",
+            planted: Deed::Azure(|deployment| guarded(deployment, "Deny", "fd00:f1::1")),
+            flow: six,
+            hop: "NSG",
+            says: "Azure drops what is for it",
+            fix: Fix::Person(
+                "allow tcp to [fd00:f1::1]:80 in a network security group of vm1-nic0/ipconfig2"
+                    .to_owned(),
+                Deed::Azure(|deployment| guard(deployment, "fd00:f1::1")),
+            ),
+            away: Some(Deed::Azure(|deployment| {
+                deployment.by_hand("networkInterfaces", "vm1-nic0", |nic| {
+                    nic["properties"]["networkSecurityGroup"] = json!(null);
+                });
+            })),
+        },
+    ]
+}
+
+/// Replies leave by the second NIC. The kernel does not mind for IPv6; firewalld's own rule does.
+fn answered_by_another_way() -> Fault {
+    Fault {
+        name: "IPv6_rpfilter of firewalld with two NICs",
+        planted: Deed::Inside(OTHER_WAY.to_owned()),
+        flow: place("tcp", "fd00:f1::1", 80),
+        hop: "reply",
+        says: DROPPED,
+        fix: Fix::Person(
+            "a route table of its own for eth0, or (firewalld) IPv6_rpfilter=loose".to_owned(),
+            Deed::Inside(SAME_WAY.to_owned()),
+        ),
+        away: None,
+    }
+}
+
+const OTHER_WAY: &str = "ip -6 route replace default via fd10:1::1 dev eth1 metric 50";
+const SAME_WAY: &str = "ip -6 route del default via fd10:1::1 dev eth1 metric 50";
+
 const STRICT_NO_MORE: &str = "sysctl -qw net.ipv4.conf.eth0.rp_filter=0; ip route del default via 10.1.0.1 dev eth1 metric 50";
+
+fn leaves_its_pools(deployment: &Deployment, name: &str) {
+    deployment.by_hand("networkInterfaces", "vm1-nic0", |nic| {
+        let configurations = nic["properties"]["ipConfigurations"].as_array_mut();
+        for configuration in configurations.unwrap() {
+            if configuration["name"] == name {
+                configuration["properties"]["loadBalancerBackendAddressPools"] = json!([]);
+            }
+        }
+    });
+}
 
 /// A group of the guest's own NIC, which lets clients in to one address.
 fn guard(deployment: &Deployment, to: &str) {
+    guarded(deployment, "Allow", to);
+}
+
+fn guarded(deployment: &Deployment, access: &str, to: &str) {
     deployment.by_hand("networkSecurityGroups", "vm1-nsg", |group| {
         group["properties"] = json!({ "securityRules": [{ "name": "web", "properties": {
-            "protocol": "*", "access": "Allow", "priority": 100, "direction": "Inbound",
+            "protocol": "*", "access": access, "priority": 100, "direction": "Inbound",
             "sourceAddressPrefix": "*", "sourcePortRange": "*",
             "destinationAddressPrefix": to, "destinationPortRange": "*"
         }}]});
@@ -254,15 +341,38 @@ impl Patient<'_> {
 
     /// Plants each fault, holds what `trace` says of it against packets, does what it says, and takes the fault away.
     pub fn suffers_every_fault(&self) {
-        let [own, _] = self.bed.own(self.guest.name, self.guest.nic);
-        let own = Place {
+        let own = self.bed.own(self.guest.name, self.guest.nic);
+        let [own, own_six] = own.map(|address| Place {
             protocol: "tcp",
-            address: own,
+            address,
             port: PROBE_PORT,
-        };
+        });
         for fault in table(self.kind, own, self.listening) {
             self.suffers(&fault);
         }
+        match self.kind {
+            Kind::Nftables => {
+                for fault in over_ipv6(self.kind, own_six, self.listening) {
+                    self.suffers(&fault);
+                }
+                self.answers_by_another_way_over_ipv6();
+            }
+            Kind::Firewalld => self.suffers(&answered_by_another_way()),
+            Kind::UfwOn | Kind::UfwOff | Kind::Iptables | Kind::None => {}
+        }
+    }
+
+    /// There is no `rp_filter` for IPv6: what is lost over IPv4 is answered here, and `trace` says what Azure thinks of it.
+    fn answers_by_another_way_over_ipv6(&self) {
+        let six = place("tcp", "fd00:f1::1", 80);
+        self.bed.inside(self.guest.name, OTHER_WAY);
+        self.flows_again(six, "IPv6 by another way");
+        let seen = self.trace(six).exits(0).stdout;
+        assert!(
+            seen.contains("Azure drops replies from another NIC"),
+            "{seen}"
+        );
+        self.bed.inside(self.guest.name, SAME_WAY);
     }
 
     fn suffers(&self, fault: &Fault) {

@@ -162,8 +162,23 @@ fn guests_are_shared_and_go_and_old_scripts_come_too_late() {
     assert!(kept.contains("65.52.0.1/32"), "{kept}");
     pair.deployment.plimsoll(destroy).exits(0);
     pair.is_as_before(1);
-    let lists = pair.deployment.plimsoll(&["state", "list"]).exits(0).stdout;
-    assert!(!lists.contains("guest."), "{lists}");
+    let lists = |pair: &Pair| {
+        let state = pair.deployment.plimsoll(&["state", "list"]);
+        state.exits(0).stdout
+    };
+    assert!(!lists(&pair).contains("guest."), "{}", lists(&pair));
+
+    // One that is switched off for good is pending until Azure has no interface of it any more.
+    pair.deployment.apply();
+    pair.bed.power_off("vm2");
+    for _ in 0..2 {
+        pair.deployment.plimsoll(destroy).exits(6);
+        assert!(lists(&pair).contains("guest.vm2"), "{}", lists(&pair));
+    }
+    let nic = pair.deployment.nic_id(&VM2);
+    pair.deployment.delete(&nic);
+    pair.deployment.plimsoll(destroy).exits(0);
+    assert!(!lists(&pair).contains("guest."), "{}", lists(&pair));
 }
 
 #[test]
@@ -176,6 +191,7 @@ fn facts_are_what_the_machine_says_and_findings_follow() {
         "vm1",
         "sysctl -qw net.ipv4.tcp_timestamps=0 net.ipv4.ip_local_reserved_ports=8080,59990-60000",
     );
+    sudo_is_asked_without_a_terminal(&pair);
     deployment.apply();
     let snapshot = deployment.plimsoll(&["snapshot"]).exits(0).stdout;
     let snapshot: Value = serde_json::from_str(&snapshot).unwrap();
@@ -262,6 +278,28 @@ fn facts_are_what_the_machine_says_and_findings_follow() {
     bed.listen("vm2", &probes);
 
     becomes_a_cluster(&pair);
+}
+
+/// Nobody is there to type a password, and no terminal: sudo's refusal is told with what mends it, and nothing hangs.
+fn sudo_is_asked_without_a_terminal(pair: &Pair) {
+    let refused = |setting: &str, said: &str, mends: &str| {
+        let file = "/etc/sudoers.d/99-strict";
+        let write = format!("echo '{setting}' >{file}; chmod 440 {file}; visudo -cqf {file}");
+        pair.bed.inside("vm1", &write);
+        let seen = pair.deployment.plimsoll(&["plan"]).seen();
+        assert!(seen.contains(said) && seen.contains(mends), "{seen}");
+        pair.bed.inside("vm1", &format!("rm {file}"));
+    };
+    refused(
+        "Defaults:azureuser requiretty",
+        "sudo on vm1 wants a terminal",
+        "Defaults:azureuser !requiretty",
+    );
+    refused(
+        "azureuser ALL=(ALL) PASSWD: ALL",
+        "azureuser may not become root on vm1 without a password",
+        "azureuser ALL=(ALL) NOPASSWD: ALL",
+    );
 }
 
 /// plimsoll gives the address up, out loud, and the cluster moves it from then on.

@@ -18,3 +18,5 @@ mod firewalls;
 mod lives;
 /// The matrix: broken, applied, applied again, rebooted, destroyed.
 mod matrix;
+/// A change that cuts a guest off, which the guest takes back.
+mod reverts;

@@ -31,9 +31,32 @@ pub struct GuestFacts {
     /// What interfaces are made of, the way of answers, and who else keeps addresses.
     #[serde(default, skip_serializing_if = "NetworkFacts::is_empty")]
     pub network: NetworkFacts,
+    /// A change that could have cut the guest off, and that nobody confirmed over a new connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Unconfirmed>,
     /// What could not be read and why, for example a command that is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
+}
+
+/// The setting that names the firewall's chain which drops IPv6 packets that would not be answered by the interface they came
+/// through: the kernel has such a filter, `rp_filter`, for IPv4 alone.
+pub const STRICT_IPV6: &str = "firewall.ipv6.rpfilter";
+
+/// A change that the guest takes back by itself unless it is confirmed over a connection that was made after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    pub fate: Fate,
+    /// Who did what: `run 7: firewalld was loaded anew`.
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It stands until its time is over.
+    Waits,
+    TakenBack,
 }
 
 /// The record as it was found, with a digest of its exact text for compare-and-set.
@@ -177,6 +200,12 @@ impl GuestFacts {
         }
     }
 
+    /// Whether a change waits to be confirmed.
+    pub fn waits(&self) -> bool {
+        let unconfirmed = self.unconfirmed.as_ref();
+        unconfirmed.is_some_and(|change| change.fate == Fate::Waits)
+    }
+
     /// Whether what is set in it can be made to survive a reboot.
     pub fn keeps_settings(&self) -> bool {
         matches!(self.init.as_str(), "systemd" | "windows")
@@ -292,7 +321,9 @@ impl GuestFacts {
         };
         let survives = match key {
             EntryKey::WeakHost(setting) => self.weak_host(setting).after_reboot,
-            EntryKey::Address(_) | EntryKey::Firewall(_) => self.survives.contains(key),
+            EntryKey::Address(_) => self.survives.contains(key),
+            // What may be taken back any moment is nothing to rely on.
+            EntryKey::Firewall(_) => self.survives.contains(key) && !self.waits(),
         };
         EntryState {
             live,
@@ -346,6 +377,7 @@ mod tests {
             record: RecordFact::Absent,
             settings: BTreeMap::new(),
             network: NetworkFacts::default(),
+            unconfirmed: None,
             unread: Vec::new(),
         }
     }

@@ -12,8 +12,8 @@ pub use entry::{
     AZURE_PROBE_SOURCE, EntryKey, EntryState, NotAnEntry, OWN_IPV4, OWN_IPV6, Opening, Touch,
 };
 pub use facts::{
-    GuestFacts, InterfaceAddress, InterfaceHardware, Listener, NetworkFacts, PersistedAddress,
-    RecordFact, ReplyPath,
+    Fate, GuestFacts, InterfaceAddress, InterfaceHardware, Listener, NetworkFacts,
+    PersistedAddress, RecordFact, ReplyPath, STRICT_IPV6, Unconfirmed,
 };
 pub use firewall::{Chain, Firewall, FirewallKind, FirewallRule, Packet, Target, Verdict};
 pub use record::{BY_SCRIPT, Claim, Entry, GuestRecord, RECORD_FORMAT, RecordError};

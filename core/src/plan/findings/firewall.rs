@@ -1,7 +1,9 @@
-//! Firewall rules of others that refuse what ours would let in.
+//! Firewall rules of others that refuse what ours would let in, and a change of the firewall that nobody confirmed.
 
 use super::{finding, place};
-use crate::model::guest::{EntryKey, Firewall, FirewallKind, GuestFacts, Opening, Packet, Verdict};
+use crate::model::guest::{
+    EntryKey, Fate, Firewall, FirewallKind, GuestFacts, Opening, Packet, Unconfirmed, Verdict,
+};
 use crate::model::{Addr, Where};
 use crate::plan::guest::GuestPlan;
 use crate::plan::{Finding, codes};
@@ -13,6 +15,23 @@ pub(super) fn denied(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
         EntryKey::Address(_) | EntryKey::WeakHost(_) => None,
     });
     refused(&guest.addr, openings, &facts.firewall)
+}
+
+/// A reload that could have cut the guest off.
+pub(super) fn unconfirmed(addr: &Addr, facts: &GuestFacts) -> Option<Finding> {
+    let Unconfirmed { fate, what } = facts.unconfirmed.as_ref()?;
+    let (found, note) = match fate {
+        Fate::Waits => (
+            "a change waits to be confirmed over a new connection",
+            "apply again: it confirms what stands; otherwise the guest takes it back by itself",
+        ),
+        Fate::TakenBack => (
+            "the guest took a change back, because no new connection came through after it",
+            "see that `firewall-cmd --reload` in the guest lets you in, then plan again",
+        ),
+    };
+    let finding = finding(addr, &codes::UNCONFIRMED, found);
+    Some(finding.note(what.clone()).note(note))
 }
 
 fn refused<'o>(

@@ -4,8 +4,8 @@ use super::member::{Candidate, Way};
 use super::{Fix, Hop, HopKind, HopState, security};
 use crate::config::GuestMode;
 use crate::model::guest::{
-    AZURE_PROBE_SOURCE, EntryKey, FirewallKind, GuestFacts, InterfaceAddress, Packet, Verdict,
-    WeakHost,
+    AZURE_PROBE_SOURCE, EntryKey, FirewallKind, GuestFacts, InterfaceAddress, Packet, STRICT_IPV6,
+    Verdict, WeakHost,
 };
 use crate::model::{Addr, Protocol, Where};
 use std::net::{IpAddr, SocketAddr};
@@ -421,6 +421,25 @@ impl Inside<'_> {
         };
         let leaves = self.facts.network.reply_from(destination);
         let strict = destination.is_ipv4() && self.strict_reverse_path(arrives);
+        // The kernel filters IPv4 alone so; for IPv6 a firewall may.
+        let by_firewall = self.facts.settings.get(STRICT_IPV6);
+        let by_firewall = by_firewall.filter(|_| destination.is_ipv6());
+        match (leaves, by_firewall) {
+            (Some(way), Some(chain)) if way.interface != arrives => {
+                let fix = Fix::Hand {
+                    what: format!(
+                        "in {}: a route table of its own for {arrives}, or (firewalld) IPv6_rpfilter=loose in /etc/firewalld/firewalld.conf",
+                        self.guest.name()
+                    ),
+                };
+                let lost = format!(
+                    "it would leave by {}, and {chain} drops what {arrives} would not answer",
+                    way.interface
+                );
+                return Hop::broken(HopKind::Reply, lost, fix);
+            }
+            (Some(_) | None, Some(_) | None) => {}
+        }
         match leaves {
             Some(way) if way.interface != arrives && strict => Hop::broken(
                 HopKind::Reply,

@@ -126,6 +126,7 @@ fn healthy(n: u8) -> GuestFacts {
         settings: BTreeMap::new(),
         interfaces: Vec::new(),
         network: crate::model::guest::NetworkFacts::default(),
+        unconfirmed: None,
         unread: Vec::new(),
     }
 }

@@ -50,6 +50,7 @@ pub fn guest(own: &str, ports: &[(Protocol, u16)]) -> GuestFacts {
         record: RecordFact::Absent,
         settings: BTreeMap::new(),
         network: plimsoll_core::model::guest::NetworkFacts::default(),
+        unconfirmed: None,
         unread: Vec::new(),
     }
 }

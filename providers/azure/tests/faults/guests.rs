@@ -58,6 +58,7 @@ fn facts(own: &str) -> GuestFacts {
         record: RecordFact::Absent,
         settings: BTreeMap::new(),
         network: NetworkFacts::default(),
+        unconfirmed: None,
         unread: Vec::new(),
     }
 }

@@ -17,6 +17,11 @@ begin() {
   trap '' HUP PIPE
   trap end EXIT
   take_lock
+  case $(print_unconfirmed) in
+  revert.sh*) refuse 75 'a change of an earlier run waits to be confirmed, and is taken back if nobody does' ;;
+  reverted.sh*) ;;
+  *) rm -f /var/lib/plimsoll/revert.* /var/lib/plimsoll/reverted.sh ;;
+  esac
 }
 # The lock is on our own directory, so that no file of the lock outlives our last entry.
 take_lock() {
@@ -110,7 +115,7 @@ link_unit() {
 }
 remove_unit() {
   attempt 'boot unit' rm -f /etc/systemd/system/multi-user.target.wants/plimsoll.service \
-    /etc/systemd/system/plimsoll.service /var/lib/plimsoll/boot.sh
+    /etc/systemd/system/plimsoll.service /var/lib/plimsoll/boot.sh /var/lib/plimsoll/reverted.sh
   # Empty, it says nothing, and where it did not exist before it shall not stay.
   rmdir /etc/systemd/system/multi-user.target.wants 2>/dev/null
   reload_units

@@ -14,3 +14,15 @@ print_boot_lines() {
 }
 # Files of /proc have no size.
 has_text() { grep -q . "$1" 2>/dev/null; }
+# A change that waits to be confirmed, or that this machine took back because nobody did. After a boot neither means
+# anything: it began with what its files say.
+print_unconfirmed() {
+  boot=$(cat /proc/sys/kernel/random/boot_id)
+  for file in revert.sh reverted.sh; do
+    said=$(sed -n "2s/^# boot $boot //p" "/var/lib/plimsoll/$file" 2>/dev/null)
+    if [ -n "$said" ]; then
+      echo "$file $said"
+      return 0
+    fi
+  done
+}

@@ -3,7 +3,9 @@
 use super::frame::{self, FrameError, Sections};
 use super::listeners::Family;
 use super::{addresses, boot, firewall, listeners, network};
-use plimsoll_core::model::guest::{GuestFacts, GuestRecord, RecordFact};
+use plimsoll_core::model::guest::{
+    Fate, GuestFacts, GuestRecord, RecordFact, STRICT_IPV6, Unconfirmed,
+};
 use std::collections::BTreeMap;
 
 /// Why an answer holds no facts to rely on.
@@ -47,6 +49,9 @@ fn from_sections(sections: &Sections) -> Result<GuestFacts, FactsError> {
         }
     }
     let firewall = firewall::read(sections, &mut unread);
+    let mut settings = settings(ok("settings").unwrap_or_default());
+    let strict = firewall::reverse_path::strict_for_ipv6(sections);
+    settings.extend(strict.map(|chain| (STRICT_IPV6.to_owned(), chain)));
     Ok(GuestFacts {
         hostname: line("hostname"),
         boot_id: line("boot_id"),
@@ -58,7 +63,8 @@ fn from_sections(sections: &Sections) -> Result<GuestFacts, FactsError> {
         listeners: found,
         record: record(sections),
         network: network::read(sections),
-        settings: settings(ok("settings").unwrap_or_default()),
+        settings,
+        unconfirmed: ok("unconfirmed").and_then(unconfirmed),
         unread,
     })
 }
@@ -92,6 +98,18 @@ fn record(sections: &Sections) -> RecordFact {
         }
         (Err(error), _) => unusable(error.to_string()),
     }
+}
+
+/// `revert.sh run 7: firewalld was loaded anew`, by the file that takes it back or did.
+fn unconfirmed(printed: &str) -> Option<Unconfirmed> {
+    let (file, what) = printed.split_once(' ')?;
+    let fate = match file {
+        "revert.sh" => Fate::Waits,
+        "reverted.sh" => Fate::TakenBack,
+        _ => return None,
+    };
+    let what = what.to_owned();
+    Some(Unconfirmed { fate, what })
 }
 
 /// `net/ipv4/conf/all/rp_filter=1` → `net.ipv4.conf.all.rp_filter`; an interface's name may hold dots of its own.

@@ -129,6 +129,7 @@ print_sections() {
   elif [ -e /var/lib/plimsoll/boot.sh ]; then
     command_section boot_lines print_boot_lines
   fi
+  command_section unconfirmed print_unconfirmed
   file_section unit /etc/systemd/system/plimsoll.service
   command_section wants readlink /etc/systemd/system/multi-user.target.wants/plimsoll.service
 }

@@ -44,9 +44,26 @@ firewalld_with() {
   done
   if [ "${some:-}" = yes ]; then firewall-cmd "$@"; fi
 }
+# A reload makes the kernel's rules anew from files that may say something else than what runs. What runs is kept, to be put
+# back where no new connection comes through afterwards.
+reload_firewalld() {
+  umask 077
+  if nft list table inet firewalld 2>/dev/null | sed '/^\tflags owner/d' >/var/lib/plimsoll/revert.nft &&
+    [ ! -s /var/lib/plimsoll/revert.nft ]; then
+    for tool in iptables ip6tables; do "$tool-save" >"/var/lib/plimsoll/revert.$tool" || return 1; done
+  fi
+  arm_revert 'firewalld was loaded anew' "made_policy=$1" && firewall-cmd --reload
+}
 open_firewalld() {
-  if ! now=$(firewall-cmd --policy plimsoll --list-rich-rules 2>/dev/null); then
+  if now=$(firewall-cmd --policy plimsoll --list-rich-rules 2>/dev/null); then
+    if ! firewall-cmd --permanent --policy plimsoll --list-rich-rules >/dev/null 2>&1; then
+      echo "firewalld still runs with a policy that its files do not have (the reload that made it was taken back, or someone removed it); see that \`firewall-cmd --reload\` lets you in, then plan again"
+      return 1
+    fi
+    rm -f /var/lib/plimsoll/reverted.sh
+  else
     firewalld_runs || return 1
+    made_policy=no
     if ! firewall-cmd --permanent --policy plimsoll --list-rich-rules >/dev/null 2>&1; then
       # Compared before our policy makes the two differ.
       running=$(firewalld_settings) && permanent=$(firewalld_settings --permanent) || return 1
@@ -54,12 +71,13 @@ open_firewalld() {
         echo "firewalld runs with settings that a reload would drop ($(firewalld_difference "$running" "$permanent")); keep them with \`firewall-cmd --runtime-to-permanent\` or drop them with \`firewall-cmd --reload\`, then plan again"
         return 1
       fi
+      made_policy=yes
       firewall-cmd --permanent --new-policy plimsoll &&
         firewall-cmd --permanent --policy plimsoll --set-priority 100 &&
         firewall-cmd --permanent --policy plimsoll --add-ingress-zone ANY &&
         firewall-cmd --permanent --policy plimsoll --add-egress-zone HOST || return 1
     fi
-    firewall-cmd --reload || return 1
+    reload_firewalld "$made_policy" || return 1
     now=$(firewall-cmd --policy plimsoll --list-rich-rules)
   fi
   kept=$(firewall-cmd --permanent --policy plimsoll --list-rich-rules)
@@ -86,7 +104,7 @@ close_firewalld() {
   firewall-cmd --permanent --delete-policy plimsoll || return 1
   rm -f /etc/firewalld/policies/plimsoll.xml.old
   # An empty policy that still runs does nothing; where a reload would drop settings of others it goes with the next one.
-  if [ "$same" = yes ]; then firewall-cmd --reload; fi
+  if [ "$same" = yes ]; then reload_firewalld no; fi
 }
 expect_firewalld() {
   firewall-cmd --policy plimsoll --query-rich-rule "$1" >/dev/null 2>&1 || moved="${moved:-}the firewalld rule $1 is gone

@@ -9,6 +9,7 @@ pub mod frame;
 pub(crate) mod listeners;
 pub(crate) mod network;
 pub(crate) mod pack;
+pub mod revert;
 pub(crate) mod script;
 pub mod standalone;
 pub(crate) mod verify;

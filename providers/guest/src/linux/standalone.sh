@@ -1,4 +1,6 @@
 # For a machine that no plan has read: what a plan decides elsewhere is decided here, by the machine's own files.
+# Nobody may be there to confirm anything, so nothing is taken back.
+arm_revert() { rm -f /var/lib/plimsoll/revert.*; }
 tell() { printf 'plimsoll: %s\n' "$*"; }
 require_systemd() {
   [ "$(print_init)" = systemd ] ||

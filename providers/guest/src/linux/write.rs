@@ -3,6 +3,7 @@
 use super::boot::{self, BootLine};
 use super::entries::{self, Gone, Made};
 use super::firewall::{Blocked, WithoutOurs, command};
+use super::revert;
 use super::script::{compound, facts_functions, here_document, quote};
 use crate::claims::claims;
 use plimsoll_core::apply::GuestOrder;
@@ -99,6 +100,9 @@ pub fn script(order: &GuestOrder<'_>) -> Result<Script, CannotWrite> {
     }
     body += "print_facts\n";
     let mut text = format!("{}{}", facts_functions(), include_str!("apply.sh"));
+    if body.contains("_firewalld") {
+        text += &revert::functions(order.run, &order.step.guest.connection);
+    }
     for (functions, tool) in [
         (include_str!("nftables.sh"), "_nft"),
         (include_str!("iptables.sh"), "_iptables"),

@@ -190,6 +190,7 @@ fn from_answer(answer: &Answer) -> Result<GuestFacts, FactsError> {
         record: record(answer),
         settings: firewall.settings,
         network,
+        unconfirmed: None,
         unread: answer.unread.iter().map(|text| printable(text)).collect(),
     })
 }

@@ -4,6 +4,7 @@
 //! - `kinds`: the same life on ufw, iptables (both backends) and firewalld
 //! - `standalone`: the script for machines that nobody has read
 //! - `traps`: what goes wrong on real machines, each with the care that it takes
+//! - `revert`: a reload of firewalld that cuts new connections off, taken back by the guest or confirmed
 //! - `refusals`: cut, late, locked, moved, denied
 
 #![expect(
@@ -16,6 +17,7 @@ mod enact;
 mod kinds;
 mod namespace;
 mod refusals;
+mod revert;
 mod standalone;
 mod traps;
 mod writes;

@@ -179,7 +179,12 @@ impl Namespace {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(linux::facts::parse(&output.stdout).unwrap())
+        let facts = linux::facts::parse(&output.stdout).unwrap();
+        if facts.waits() {
+            let confirmed = self.run("sh", &linux::revert::confirm());
+            return Ok(linux::facts::parse(&confirmed.stdout).unwrap());
+        }
+        Ok(facts)
     }
 }
 

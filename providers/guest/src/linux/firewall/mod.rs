@@ -11,6 +11,7 @@ mod iptables;
 mod nft_text;
 mod nftables;
 mod opening;
+pub(crate) mod reverse_path;
 pub(crate) mod ufw;
 
 pub(crate) use command::{command, iptables_words, rule_text};
