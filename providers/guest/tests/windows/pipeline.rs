@@ -2,12 +2,12 @@
 
 use crate::machine::{Machine, Way, profile};
 use crate::world::{self, World};
-use plimsoll_core::apply::{self, observe};
-use plimsoll_core::model::guest::GuestFacts;
+use plimsoll_core::apply::{self, GuestOrder, observe};
+use plimsoll_core::model::guest::{BY_SCRIPT, Claim, GuestFacts};
 use plimsoll_core::model::{ArmId, IpConfiguration, NetworkInterface};
-use plimsoll_core::plan::{Action, Mode, Plan, Question, needed, plan};
+use plimsoll_core::plan::{Action, How, Mode, Plan, Question, demand, needed, plan};
 use plimsoll_core::state::{State, Writer};
-use plimsoll_guest::transport::RunCommand;
+use plimsoll_guest::transport::{RunCommand, Transport};
 use plimsoll_guest::{Guests, Limits};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -163,6 +163,58 @@ impl Scene {
             .unwrap_or_else(|| panic!("{found:?} {:#?}", plan.blocked))
             .clone()
     }
+}
+
+impl Scene {
+    /// Someone runs what `guest script` prints.
+    async fn runs_by_hand(&self, how: How) {
+        let configuration = world::configuration(&self.text);
+        let state = self.azure.state();
+        let wanted = needed(&configuration.desired, state.as_ref());
+        let observed = observe(&wanted, &self.azure, &self.guests).await;
+        let (addr, guest) = wanted.guests.first_key_value().unwrap();
+        let facts = observed.guests[addr].present().unwrap();
+        let demand = demand(&configuration.desired, None, &observed, addr).unwrap();
+        assert!(demand.unknown.is_empty(), "{demand:?}");
+        let claim = Claim {
+            deployment: "sql-prod".to_owned(),
+            lineage: BY_SCRIPT.to_owned(),
+        };
+        let script = plimsoll_guest::show_script(&GuestOrder {
+            step: &demand.step(guest, facts, &claim, how),
+            facts,
+            claim: &claim,
+            run: 0,
+        });
+        let way = Way {
+            machine: Arc::clone(&self.machine),
+            cut: None,
+        };
+        let output = Transport::run(&way, guest, &script.unwrap()).await.unwrap();
+        assert_eq!(output.status, Some(0));
+    }
+}
+
+/// What is handed over does what an apply does, on a machine that nothing was done to, and takes it back.
+#[tokio::test]
+async fn what_is_handed_over_does_what_an_apply_does() {
+    let scene = Scene::english();
+    let before = scene.machine();
+    scene.apply().await;
+    let applied = scene.machine();
+    *scene.machine.lock().unwrap() = before.clone();
+    // Neither who did it nor the run is the same.
+    let settled = |machine: Machine| Machine {
+        record: None,
+        calls: Vec::new(),
+        ..machine
+    };
+    scene.runs_by_hand(How::Hold).await;
+    let claimed = scene.machine().record.unwrap();
+    assert_eq!(settled(scene.machine()), settled(applied));
+    assert!(claimed.contains("\"guest script\""), "{claimed}");
+    scene.runs_by_hand(How::Undo).await;
+    assert_eq!(settled(scene.machine()), settled(before));
 }
 
 const RULES: [&str; 4] = [
