@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::LabError;
+use crate::seed::Inventory;
 
 /// The paths of one lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,12 +60,18 @@ impl Layout {
         self.root.join("stage")
     }
 
-    /// The guest that a person means: its name, or the last part of it where no other guest ends like that. An instance
-    /// `guest.vm["vm1"]` is `vm.vm1` here, and people call it `vm1`.
+    /// The guest that is meant: its name, what else a configuration calls the machine, or the last part of its name where
+    /// no other guest ends like that. An instance `guest.vm["vm1"]` is `vm.vm1` here, and people call it `vm1`.
     pub fn guest_named(&self, typed: &str) -> Result<GuestName, LabError> {
         let name = GuestName::parse(typed)?;
         if self.guest(&name).exists() {
             return Ok(name);
+        }
+        let inventory = fs::read(self.inventory()).ok();
+        let inventory: Option<Inventory> =
+            inventory.and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(known) = inventory.as_ref().and_then(|all| all.guest(typed).ok()) {
+            return Ok(known.name.clone());
         }
         let end = format!(".{typed}");
         let mut alike: Vec<String> = std::fs::read_dir(self.root.join("guests"))

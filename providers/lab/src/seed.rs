@@ -120,6 +120,9 @@ pub struct Inventory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {
     pub name: GuestName,
+    /// What other configurations call the machine that has its NICs.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<GuestName>,
     pub windows: bool,
     #[serde(default)]
     pub virtual_machine: Option<String>,
@@ -144,6 +147,19 @@ pub struct NetworkInterface {
 pub struct IpConfiguration {
     pub name: String,
     pub address: IpAddr,
+}
+
+impl Guest {
+    fn is_called(&self, name: &str) -> bool {
+        self.name.as_str() == name || self.also.iter().any(|also| also.as_str() == name)
+    }
+
+    /// A machine is who it is whatever a configuration calls it: the one that has all of a guest's NICs.
+    fn has_all(&self, wanted: &SeedGuest) -> bool {
+        let mut all = wanted.network_interfaces.iter();
+        !wanted.network_interfaces.is_empty()
+            && all.all(|nic| position(&self.network_interfaces, &nic.id).is_some())
+    }
 }
 
 impl NetworkInterface {
@@ -203,9 +219,30 @@ impl Inventory {
             }
         }
         for wanted in &seed.guests {
-            self.take_in_guest(wanted, known, &mut used)?;
+            match self.known_otherwise(wanted, seed) {
+                Some(machine) => {
+                    machine.also.insert(wanted.name.clone());
+                    for port in &wanted.listen {
+                        if !machine.listen.contains(port) {
+                            machine.listen.push(*port);
+                        }
+                    }
+                    let beside = wanted.virtual_machine.clone();
+                    machine.virtual_machine = machine.virtual_machine.take().or(beside);
+                }
+                None => self.take_in_guest(wanted, known, &mut used)?,
+            }
         }
         Ok(())
+    }
+
+    /// The machine that a guest of the seed is, where no guest of the seed has the name by which that is known.
+    fn known_otherwise(&mut self, wanted: &SeedGuest, seed: &Seed) -> Option<&mut Guest> {
+        let has_own = self.guests.iter().any(|guest| guest.name == wanted.name);
+        let is_free = |guest: &Guest| seed.guests.iter().all(|other| other.name != guest.name);
+        self.guests
+            .iter_mut()
+            .find(|guest| !has_own && is_free(guest) && guest.has_all(wanted))
     }
 
     fn take_in_guest(
@@ -215,12 +252,16 @@ impl Inventory {
         used: &mut BTreeSet<IpAddr>,
     ) -> Result<(), LabError> {
         let known_guest = self.guests.iter().find(|guest| guest.name == wanted.name);
-        let (mut interfaces, silent) = match known_guest {
-            Some(guest) => (guest.network_interfaces.clone(), guest.silent.clone()),
-            None => (Vec::new(), BTreeSet::new()),
+        let (mut interfaces, silent, also) = match known_guest {
+            Some(guest) => (
+                guest.network_interfaces.clone(),
+                guest.silent.clone(),
+                guest.also.clone(),
+            ),
+            None => (Vec::new(), BTreeSet::new(), BTreeSet::new()),
         };
         for nic in &wanted.network_interfaces {
-            // A NIC is attached to one machine: a guest that was renamed takes its NIC along.
+            // A NIC is attached to one machine: it goes from the guest that had it to the one that names it.
             for other in self
                 .guests
                 .iter_mut()
@@ -249,6 +290,7 @@ impl Inventory {
         }
         let guest = Guest {
             name: wanted.name.clone(),
+            also,
             windows: wanted.os.eq_ignore_ascii_case("windows"),
             virtual_machine: wanted.virtual_machine.clone(),
             network_interfaces: interfaces,
@@ -279,7 +321,7 @@ impl Inventory {
     pub fn silence(&mut self, name: &str, order: &Silence) -> Result<(), LabError> {
         self.guest(name)?;
         for guest in &mut self.guests {
-            if guest.name.as_str() == name {
+            if guest.is_called(name) {
                 for port in &order.ports {
                     if order.undo {
                         guest.silent.remove(port);
@@ -296,6 +338,7 @@ impl Inventory {
         self.guests
             .iter()
             .find(|guest| guest.name.as_str() == name)
+            .or_else(|| self.guests.iter().find(|guest| guest.is_called(name)))
             .ok_or_else(|| {
                 let names: Vec<&str> = self
                     .guests
@@ -459,21 +502,29 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_guest_takes_its_nic_along() {
+    fn a_machine_stays_who_it_is_under_another_name() {
         let mut inventory = Inventory::default();
-        take_in(&mut inventory, &seed(&[("old", &[("/n1", None)])]));
-        take_in(&mut inventory, &seed(&[("new", &[("/n1", None)])]));
-        assert!(
-            inventory
-                .guest("old")
-                .unwrap()
-                .network_interfaces
-                .is_empty()
-        );
-        assert_eq!(
-            inventory.guest("new").unwrap().network_interfaces[0].number,
-            1
-        );
+        let both: &[Nic<'_>] = &[("/n1", None), ("/n2", None)];
+        take_in(&mut inventory, &seed(&[("vm.old", both)]));
+        take_in(&mut inventory, &seed(&[("new", &[("/N2", None)])]));
+        let machine = inventory.guest("new").unwrap().clone();
+        assert_eq!(machine.name.as_str(), "vm.old");
+        assert_eq!(machine.network_interfaces.len(), 2);
+        let before = inventory.clone();
+        take_in(&mut inventory, &seed(&[("new", &[("/N2", None)])]));
+        assert_eq!(inventory, before);
+    }
+
+    #[test]
+    fn a_nic_goes_to_the_guest_that_names_it_beside_the_one_that_had_it() {
+        let mut inventory = Inventory::default();
+        let both: &[Nic<'_>] = &[("/n1", None), ("/n2", None)];
+        take_in(&mut inventory, &seed(&[("old", both)]));
+        let parted: &[(&str, &[Nic<'_>])] = &[("old", &[("/n1", None)]), ("new", &[("/n2", None)])];
+        take_in(&mut inventory, &seed(parted));
+        let nics = |name| &inventory.guest(name).unwrap().network_interfaces;
+        assert_eq!((nics("old").len(), nics("new").len()), (1, 1));
+        assert_eq!(nics("new")[0].number, 2);
     }
 
     #[test]

@@ -160,6 +160,7 @@ mod tests {
     fn guest(addresses: &[&str]) -> Guest {
         Guest {
             name: GuestName::parse("vm1").unwrap(),
+            also: std::collections::BTreeSet::new(),
             windows: false,
             virtual_machine: None,
             network_interfaces: addresses
