@@ -114,6 +114,7 @@ addresses); with the resource group before it where two have the same name. Each
 | `name` | the key, without a resource group |
 | `virtual_machine` | id of the virtual machine or instance; null of an address, and of an interface that no machine holds |
 | `instance_id` | an instance's number in its scale set, else null |
+| `os` | `linux` or `windows`, as its disk says; null of an address, and where Azure does not say |
 | `network_interface`, `ip_configuration` | its place in the pool; null of an address |
 | `private_ip_address` | the VM's own address |
 | `network_interfaces` | all its places in the pool, each with `id`, `ip_configuration` and `private_ip_address` |

@@ -462,6 +462,7 @@ output "how_many" { value = length(local.linux) }
     };
     let member = |name: &str, interfaces: Vec<MemberInterface>| PoolMember {
         name: name.to_owned(),
+        os: None,
         machine: None,
         private_address: interfaces.first().and_then(|i| i.private_address),
         interfaces,

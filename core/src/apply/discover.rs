@@ -2,6 +2,7 @@
 
 use super::ObserveAzure;
 use super::observe::all;
+use crate::model::guest::Os;
 use crate::model::member::{PoolMembers, members};
 use crate::model::observed::Observation;
 use crate::model::{ArmId, ItemKind};
@@ -24,7 +25,7 @@ pub enum Undiscovered {
     Unreadable { id: ArmId, why: String },
 }
 
-/// The members of each pool: one GET for each load balancer, and one for each network interface in a pool.
+/// The members of each pool: one GET for each load balancer, for each network interface in a pool, and for each machine.
 pub async fn discover(
     pools: &BTreeSet<ArmId>,
     azure: &dyn ObserveAzure,
@@ -77,10 +78,19 @@ pub async fn discover(
         }
     }
     let read = |id: &ArmId| interfaces.get(id).and_then(Observation::present);
-    Ok(asked
+    let mut found: BTreeMap<ArmId, PoolMembers> = asked
         .into_iter()
         .map(|(pool, load_balancer)| (pool.clone(), members(load_balancer, pool.name(), read)))
-        .collect())
+        .collect();
+    let in_pools = found.values().flat_map(PoolMembers::values);
+    let machines: BTreeSet<ArmId> = in_pools.filter_map(|m| m.machine.clone()).collect();
+    let systems = all(&machines, |id| azure.operating_system(id)).await;
+    let systems: BTreeMap<ArmId, Option<Os>> = systems.into_iter().collect();
+    for member in found.values_mut().flat_map(PoolMembers::values_mut) {
+        let machine = member.machine.as_ref();
+        member.os = machine.and_then(|id| *systems.get(id)?);
+    }
+    Ok(found)
 }
 
 fn unreadable(id: &ArmId, why: &str) -> Undiscovered {

@@ -171,12 +171,13 @@ fn frontend_addresses(
         .collect()
 }
 
+/// Asks for each of them, a few at a time.
 pub(super) async fn all<'a, T, F>(
     ids: &'a BTreeSet<ArmId>,
     get: impl Fn(&'a ArmId) -> F,
-) -> Vec<(ArmId, Observation<T>)>
+) -> Vec<(ArmId, T)>
 where
-    F: Future<Output = Observation<T>>,
+    F: Future<Output = T>,
 {
     stream::iter(ids)
         .map(|id| {

@@ -1,6 +1,6 @@
 //! What the engine needs of the world. Reading and writing are two traits: a planner that holds only readers cannot write.
 
-use crate::model::guest::{Claim, GuestFacts, GuestRef};
+use crate::model::guest::{Claim, GuestFacts, GuestRef, Os};
 use crate::model::observed::Observation;
 use crate::model::security::{SecurityGroup, Subnet};
 use crate::model::{ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix};
@@ -40,6 +40,8 @@ pub trait ObserveAzure: Send + Sync {
     async fn subnet(&self, id: &ArmId) -> Observation<Subnet>;
     /// Its default rules included.
     async fn security_group(&self, id: &ArmId) -> Observation<SecurityGroup>;
+    /// Of a virtual machine, or an instance of a scale set; `None` where nobody says.
+    async fn operating_system(&self, machine: &ArmId) -> Option<Os>;
 }
 
 /// Azure, written. Each write is conditional: GET, compare with `before` or `after`, PUT with that GET's etag, poll to the

@@ -8,6 +8,7 @@ use super::guest_settings;
 use super::named::foreign_item;
 use super::resources::{self, own};
 use crate::lang::{Resolved, Step, Type, Value, evaluate};
+use crate::model::guest::Os;
 use crate::model::member::{MemberInterface, PoolMember};
 use crate::model::{ArmId, Attributes, Diagnostic, ItemKind, Span};
 use std::collections::BTreeMap;
@@ -144,6 +145,7 @@ fn member_value(member: &PoolMember, address: &str) -> Value {
             text(member.machine.as_ref().map(ArmId::as_str)),
         ),
         ("instance_id", text(member.instance_id())),
+        ("os", text(member.os.map(Os::word))),
         ("network_interface", text(first.map(|i| i.id.as_str()))),
         (
             "ip_configuration",

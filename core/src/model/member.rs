@@ -1,5 +1,6 @@
 //! Members of a pool that someone else filled, as reading it finds them: what a guest block can be made for each of.
 
+use super::guest::Os;
 use super::{ArmId, Item, ItemKind, LoadBalancer, NetworkInterface};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ pub struct PoolMember {
     /// The virtual machine, or the instance of a scale set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<ArmId>,
+    /// What runs in it, where Azure says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<Os>,
     /// Its ip configurations in the pool; none where the member is an address.
     pub interfaces: Vec<MemberInterface>,
     /// Of the first ip configuration, or the member itself.
@@ -77,6 +81,7 @@ pub fn members<'a>(
                 name: machine.as_ref().map_or(nic.name().to_owned(), name_of),
                 private_address: member.private_address,
                 machine,
+                os: None,
                 interfaces: Vec::new(),
             });
         entry.interfaces.push(member);
@@ -87,6 +92,7 @@ pub fn members<'a>(
         let member = PoolMember {
             name: by_address.name.to_owned(),
             machine: None,
+            os: None,
             interfaces: Vec::new(),
             private_address: Some(by_address.address),
         };

@@ -7,6 +7,7 @@ use crate::wire::{
 };
 use async_trait::async_trait;
 use plimsoll_core::apply::{ObserveAzure, Progress};
+use plimsoll_core::model::guest::Os;
 use plimsoll_core::model::observed::Observation;
 use plimsoll_core::model::security::{SecurityGroup, Subnet};
 use plimsoll_core::model::{ArmId, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix};
@@ -39,12 +40,17 @@ impl Reader {
         Self { client, progress }
     }
 
-    /// Whether a virtual machine runs Windows; `None` where nobody says.
-    pub async fn runs_windows(&self, machine: &ArmId) -> Option<bool> {
-        let found = self.client.get(machine, self.progress.as_ref()).await;
+    /// What the disk at this place of a resource says; `None` where nobody does.
+    async fn disk(&self, id: &ArmId, profile: &str) -> Option<Os> {
+        let found = self.client.get(id, self.progress.as_ref()).await;
         let document = serde_json::Value::Object(found.ok()??.body);
-        let os = document.pointer("/properties/storageProfile/osDisk/osType")?;
-        Some(os.as_str()?.eq_ignore_ascii_case("Windows"))
+        let os = document.pointer(&format!("/properties/{profile}/osDisk/osType"))?;
+        // azure-rest-api-specs, OperatingSystemTypes.
+        match os.as_str()?.to_ascii_lowercase().as_str() {
+            "windows" => Some(Os::Windows),
+            "linux" => Some(Os::Linux),
+            _ => None,
+        }
     }
 
     async fn observe<T>(
@@ -94,5 +100,15 @@ impl ObserveAzure for Reader {
     async fn security_group(&self, id: &ArmId) -> Observation<SecurityGroup> {
         self.observe(id, |id, document| decode_security_group(id, &document.body))
             .await
+    }
+
+    async fn operating_system(&self, machine: &ArmId) -> Option<Os> {
+        let own = self.disk(machine, "storageProfile").await;
+        let set = machine.parent().filter(|_| machine.is_of_scale_set());
+        match (own, set) {
+            // The model of its set says it of every instance.
+            (None, Some(set)) => self.disk(&set, "virtualMachineProfile/storageProfile").await,
+            (own, _) => own,
+        }
     }
 }

@@ -10,6 +10,7 @@ use plimsoll_core::apply::ObserveAzure as _;
 use plimsoll_core::config::generate::{Existing, generate};
 use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
+use plimsoll_core::model::guest::Os;
 use plimsoll_core::model::observed::Observation;
 use plimsoll_core::model::{ArmId, ItemKind, NetworkInterface, PublicIp};
 use std::collections::BTreeSet;
@@ -50,7 +51,7 @@ pub(crate) async fn run(context: &Context, arguments: &ImportArguments) -> Resul
     for nic in &interfaces {
         let found = here(nic, azure.network_interface(nic).await)?;
         if let Some(machine) = &found.virtual_machine
-            && azure.runs_windows(machine).await == Some(true)
+            && azure.operating_system(machine).await == Some(Os::Windows)
         {
             windows.insert(machine.clone());
         }

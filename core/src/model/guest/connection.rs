@@ -10,6 +10,16 @@ pub enum Os {
     Windows,
 }
 
+impl Os {
+    /// As a configuration says it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::Windows => "windows",
+        }
+    }
+}
+
 /// The transport that runs a script in the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "transport", rename_all = "snake_case")]

@@ -4,6 +4,7 @@ use super::refusals::check;
 use super::{Inner, World};
 use async_trait::async_trait;
 use plimsoll_core::apply::*;
+use plimsoll_core::model::guest::Os;
 use plimsoll_core::model::observed::Observation;
 use plimsoll_core::model::security::{SecurityGroup, Subnet};
 use plimsoll_core::model::*;
@@ -98,6 +99,10 @@ impl ObserveAzure for World {
 
     async fn security_group(&self, _id: &ArmId) -> Observation<SecurityGroup> {
         Observation::Absent
+    }
+
+    async fn operating_system(&self, _machine: &ArmId) -> Option<Os> {
+        None
     }
 }
 

@@ -22,7 +22,7 @@ data "load_balancer" "web" {
 guest "vm" {
   for_each = data.load_balancer.web.backend_pool.vms.members
 
-  os = "linux"
+  os = each.value.os
 
   network_interface "main" {
     id               = each.value.network_interface
@@ -55,7 +55,10 @@ fn machine(folder: &Folder, name: &str) {
     put(
         folder,
         &format!("{GROUP}/Microsoft.Compute/virtualMachines/{name}"),
-        &json!({ "location": "westeurope", "properties": { "networkProfile": { "networkInterfaces": [{ "id": nic }] } } }),
+        &json!({ "location": "westeurope", "properties": {
+            "storageProfile": { "osDisk": { "osType": "Linux" } },
+            "networkProfile": { "networkInterfaces": [{ "id": nic }] }
+        }}),
     );
 }
 
@@ -110,7 +113,9 @@ fn guests_are_whoever_is_in_the_pool() {
         &format!("{LOAD_BALANCERS}/web"),
         &terraforms(&["green"]),
     );
-    let scale_set = json!({ "location": "westeurope", "sku": { "name": "Standard_B2s" } });
+    // Its instances do not say what they run; its model does.
+    let profile = json!({ "storageProfile": { "osDisk": { "osType": "Linux" } } });
+    let scale_set = json!({ "location": "westeurope", "sku": { "name": "Standard_B2s" }, "properties": { "virtualMachineProfile": profile } });
     let set = format!("{GROUP}/Microsoft.Compute/virtualMachineScaleSets/web");
     put(&folder, &set, &scale_set);
     machine(&folder, "vm1");
