@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use plimsoll_azure::wire::{decode_load_balancer, decode_public_ip};
-use plimsoll_core::config::generate::{Existing, generate};
+use plimsoll_core::config::generate::{Existing, Inside, generate};
 use plimsoll_core::config::{Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
 use plimsoll_core::model::observed::{Observation, Observed};
@@ -97,6 +97,7 @@ fn wrong(lb: &LoadBalancer, known: &BTreeMap<ArmId, PublicIp>) -> Option<String>
         public_ips: public_ips.values().cloned().collect(),
         network_interfaces: interfaces(lb),
         windows: BTreeSet::new(),
+        inside: Inside::new(),
     };
     let text = generate(&existing).ok()?;
     let mut sources = SourceSet::default();

@@ -1,6 +1,6 @@
 //! Commands that change neither Azure nor a guest, but for `plan` and `drift`.
 
-use super::ReportArguments;
+use super::{Ask, ReportArguments};
 use crate::view::json::Described;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
@@ -10,6 +10,10 @@ pub(crate) struct ImportArguments {
     /// The load balancer's id: /subscriptions/…/loadBalancers/NAME
     #[arg(value_name = "LOAD_BALANCER_ID")]
     pub(crate) id: String,
+
+    /// Which guests to ask who holds each frontend's address (none: every member shall)
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Ask::All, hide_default_value = true)]
+    pub(crate) guests: Ask,
 
     /// Write into this directory instead of standard output
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

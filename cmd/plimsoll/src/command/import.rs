@@ -1,18 +1,19 @@
 //! `import`: from a load balancer that exists to the configuration that says it. Writes nothing to Azure.
 
-use crate::args::ImportArguments;
+use crate::args::{Ask, ImportArguments};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::{say, tell};
 use crate::world;
-use plimsoll_core::apply::ObserveAzure as _;
-use plimsoll_core::config::generate::{Existing, generate};
+use plimsoll_core::apply::{self, ObserveAzure as _};
+use plimsoll_core::config::generate::{Existing, Inside, generate};
 use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
 use plimsoll_core::model::guest::Os;
-use plimsoll_core::model::observed::Observation;
+use plimsoll_core::model::observed::{Observation, Observed};
 use plimsoll_core::model::{ArmId, ItemKind, NetworkInterface, PublicIp};
+use plimsoll_core::plan;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -57,18 +58,41 @@ pub(crate) async fn run(context: &Context, arguments: &ImportArguments) -> Resul
         }
         network_interfaces.push(found);
     }
-    let text = generate(&Existing {
+    let mut existing = Existing {
         load_balancer,
         public_ips,
         network_interfaces,
         windows,
-    })
-    .map_err(|error| Failure::of(&error))?;
+        inside: Inside::new(),
+    };
+    let mut text = generate(&existing).map_err(|error| Failure::of(&error))?;
+    if arguments.guests != Ask::None {
+        existing.inside = ask(context, &text).await?;
+        text = generate(&existing).map_err(|error| Failure::of(&error))?;
+    }
     match &arguments.out {
         None => say(&text),
         Some(directory) => write(context, directory, &text)?,
     }
     Ok(Exit::Done)
+}
+
+/// What the guests of this text say. A text that cannot be loaded has none; the next plan tells what is wrong with it.
+async fn ask(context: &Context, text: &str) -> Result<Inside, Failure> {
+    let mut sources = SourceSet::default();
+    sources.files.insert(FILE.into(), text.into());
+    let (configuration, _) = load(&sources, &Inputs::default(), &NoFiles);
+    let Some(configuration) = configuration else {
+        return Ok(Inside::new());
+    };
+    let wanted = plan::needed(&configuration.desired, None);
+    if wanted.guests.is_empty() {
+        return Ok(Inside::new());
+    }
+    let world = world::build(context, &configuration).await?;
+    let mut observed = Observed::default();
+    apply::observe_guests(&mut observed, &wanted, &world.guests).await;
+    Ok(observed.guests.into_iter().collect())
 }
 
 /// Azure's side of the world needs a subscription and nothing else.

@@ -1,7 +1,7 @@
 //! `init`: a first configuration in a directory that has none. Asks on a terminal; elsewhere the options and their defaults say.
 
 use super::import;
-use crate::args::{ImportArguments, InitArguments, InitBackend, InitProtocol};
+use crate::args::{Ask, ImportArguments, InitArguments, InitBackend, InitProtocol};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -33,6 +33,7 @@ pub(crate) async fn run(context: &Context, arguments: &InitArguments) -> Result<
     if let Some(id) = &arguments.load_balancer {
         let import = ImportArguments {
             id: id.clone(),
+            guests: Ask::All,
             out: Some(".".into()),
         };
         return import::run(context, &import).await;

@@ -65,6 +65,14 @@ pub(super) fn terraforms(rules: &[&str]) -> Value {
     })
 }
 
+/// The load balancer of `terraform-keeps-the-load-balancer`, with both VMs in its pool.
+pub(super) fn terraform_made(folder: &Folder, rules: &[&str]) {
+    put(folder, &format!("{LOAD_BALANCERS}/web"), &terraforms(rules));
+    for vm in ["vm1", "vm2"] {
+        join(folder, vm);
+    }
+}
+
 fn join(folder: &Folder, vm: &str) {
     let id = format!(
         "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-web/providers/Microsoft.Network/networkInterfaces/{vm}-nic"
@@ -89,10 +97,7 @@ fn guests_follow_a_load_balancer_that_terraform_keeps() {
     let folder = Folder::example("terraform-keeps-the-load-balancer");
     let id = format!("{LOAD_BALANCERS}/web");
     folder.lab(&["lab", "up"]).exits(0);
-    put(&folder, &id, &terraforms(&["green"]));
-    for vm in ["vm1", "vm2"] {
-        join(&folder, vm);
-    }
+    terraform_made(&folder, &["green"]);
     folder.clear_requests();
     folder.apply();
     assert_eq!(

@@ -3,12 +3,19 @@
 //! Whatever the language cannot say is left out, and a comment says so: what a configuration does not mention stays in
 //! Azure as it is.
 
+mod guests;
+mod inside;
+
+pub use inside::Inside;
+
+use super::GuestMode;
 use crate::lang;
 use crate::model::item::default_of;
 use crate::model::schema::{Attribute, Fallback, LOAD_BALANCER, PUBLIC_IP, Shape, Target};
 use crate::model::{
     ArmId, Attr, Attributes, Item, ItemKind, LoadBalancer, NetworkInterface, PublicIp,
 };
+use guests::Machine;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -20,6 +27,8 @@ pub struct Existing {
     pub network_interfaces: Vec<NetworkInterface>,
     /// Virtual machines that run Windows.
     pub windows: BTreeSet<ArmId>,
+    /// What the guests say. It takes the text without it to ask them.
+    pub inside: Inside,
 }
 
 /// Load balancers that no configuration can say.
@@ -63,6 +72,7 @@ struct Writer<'a> {
     items: BTreeMap<(ItemKind, String), String>,
     /// What was left out, in words.
     left_out: Vec<String>,
+    machines: Vec<Machine>,
 }
 
 impl<'a> Writer<'a> {
@@ -75,9 +85,11 @@ impl<'a> Writer<'a> {
             public_ips: BTreeMap::new(),
             items: BTreeMap::new(),
             left_out: Vec::new(),
+            machines: Vec::new(),
         };
         writer.choose_public_ips();
         writer.choose_items();
+        writer.machines = guests::machines(existing);
         writer
     }
 
@@ -147,6 +159,13 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A pool as a guest names it; `None` where it is not declared.
+    fn pool(&self, id: &ArmId) -> Option<String> {
+        let key = (ItemKind::BackendPool, id.name().to_ascii_lowercase());
+        let label = self.items.get(&key)?;
+        Some(format!("load_balancer.{}.backend_pool.{label}", self.label))
+    }
+
     fn text(&self) -> String {
         let subscription = self.lb.id.subscription().unwrap_or_default();
         let mut out = String::new();
@@ -196,7 +215,7 @@ impl<'a> Writer<'a> {
             &format!("load_balancer.{}", self.label),
             &self.lb.id,
         );
-        self.guests(&mut out);
+        guests::write(self, &mut out);
         out
     }
 
@@ -206,6 +225,18 @@ impl<'a> Writer<'a> {
             line(out, &format!("name = {}", quote(&item.name)));
         }
         self.attributes(out, kind.attributes(), &item.attributes);
+        if kind == ItemKind::Frontend
+            && let Some(said) = inside::said(self.existing, &self.machines, item)
+        {
+            if let Some(why) = said.why {
+                line(out, &format!("# {why}"));
+            }
+            match said.mode {
+                GuestMode::Loopback => {}
+                GuestMode::Cluster => line(out, "guest_mode = \"cluster\""),
+                GuestMode::None => line(out, "guest_mode = \"none\""),
+            }
+        }
         if let (ItemKind::BackendPool, Some(Attr::Map(members))) =
             (kind, item.attributes.get("addresses"))
         {
@@ -290,105 +321,6 @@ impl<'a> Writer<'a> {
                 }
             }
             Target::Item(_) | Target::PublicIpPrefix | Target::Foreign => quote(id),
-        }
-    }
-
-    /// The members of the pools, by virtual machine.
-    fn guests(&self, out: &mut String) {
-        let mut guests: BTreeMap<ArmId, BTreeMap<ArmId, Vec<String>>> = BTreeMap::new();
-        for (pool, members) in &self.lb.members {
-            let key = (ItemKind::BackendPool, pool.to_ascii_lowercase());
-            let Some(pool) = self.items.get(&key) else {
-                continue;
-            };
-            for member in members {
-                let Some(interface) = member.parent() else {
-                    continue;
-                };
-                let machine = match self.interface(&interface) {
-                    Some(found) => found.virtual_machine.clone().unwrap_or(interface),
-                    // Those of a scale set are no resources of their own: the scale set says which pools they join.
-                    None => {
-                        line(out, &format!("# Not said here: member {}", member.as_str()));
-                        continue;
-                    }
-                };
-                let pools = guests.entry(machine).or_default();
-                pools
-                    .entry(member.clone())
-                    .or_default()
-                    .push(format!("load_balancer.{}.backend_pool.{pool}", self.label));
-            }
-        }
-        let mut used = BTreeSet::new();
-        for (machine, members) in &guests {
-            self.guest(out, machine, members, &label(machine.name(), &mut used));
-        }
-    }
-
-    fn interface(&self, id: &ArmId) -> Option<&'a NetworkInterface> {
-        self.existing
-            .network_interfaces
-            .iter()
-            .find(|nic| nic.id == *id)
-    }
-
-    fn guest(
-        &self,
-        out: &mut String,
-        machine: &ArmId,
-        members: &BTreeMap<ArmId, Vec<String>>,
-        name: &str,
-    ) {
-        let os = match self.existing.windows.contains(machine) {
-            true => "windows",
-            false => "linux",
-        };
-        line(
-            out,
-            &format!("\nguest {} {{\nos = {}", quote(name), quote(os)),
-        );
-        let mut used = BTreeSet::new();
-        let mut first_address = None;
-        for (member, pools) in members {
-            let Some(interface) = member.parent() else {
-                continue;
-            };
-            let found = self.interface(&interface);
-            let configuration = found.and_then(|nic| {
-                let mut all = nic.ip_configurations.iter();
-                all.find(|(name, _)| name.eq_ignore_ascii_case(member.name()))
-            });
-            first_address =
-                first_address.or_else(|| configuration.and_then(|(_, c)| c.private_address));
-            let id = found.map_or(interface.as_str(), |nic| nic.id.as_str());
-            line(
-                out,
-                &format!(
-                    "\nnetwork_interface {} {{\nid = {}\nip_configuration = {}\nbackend_pools = [{}]\n}}",
-                    quote(&label(interface.name(), &mut used)),
-                    quote(id),
-                    quote(configuration.map_or(member.name(), |(name, _)| name)),
-                    pools.join(", ")
-                ),
-            );
-        }
-        match (
-            machine.kind().eq_ignore_ascii_case("virtualMachines"),
-            first_address,
-        ) {
-            // Its network interface names the machine.
-            (true, _) => line(out, "\nconnection \"run_command\" {}\n}"),
-            (false, address) => {
-                let host = address.map_or_else(|| name.to_owned(), |a| a.to_string());
-                line(
-                    out,
-                    &format!(
-                        "\n# No virtual machine has this network interface.\nconnection \"ssh\" {{\nhost = {}\n}}\n}}",
-                        quote(&host)
-                    ),
-                );
-            }
         }
     }
 }
