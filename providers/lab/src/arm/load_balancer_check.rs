@@ -229,6 +229,9 @@ fn missing(what: &str, id: &str) -> Refusal {
     )
 }
 
+/// Ports that a probe over HTTP or HTTPS may not have (FACTS 5).
+const NOT_BY_HTTP: [i64; 9] = [19, 21, 25, 70, 110, 119, 143, 220, 993];
+
 /// [OPEN] no error body of a bad probe was found; the facts are those of the docs (FACTS 5).
 fn check_probe(probe: &Value) -> Result<(), Refusal> {
     let path = property_text(probe, "requestPath");
@@ -250,6 +253,12 @@ fn check_probe(probe: &Value) -> Result<(), Refusal> {
     }
     if !property_number(probe, "port").is_some_and(|port| (1..=65535).contains(&port)) {
         return refuse("must have a port between 1 and 65535.");
+    }
+    let port = property_number(probe, "port");
+    if !tcp && port.is_some_and(|port| NOT_BY_HTTP.contains(&port)) {
+        return refuse(&format!(
+            "has protocol {protocol}, which cannot ask a port that mail and other old services use."
+        ));
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub(super) const TYPE: &str = "Microsoft.Compute/virtualMachines/runCommands";
 
 /// Only the last 4,096 bytes of a stream come back (FACTS 8).
 const TAIL: usize = 4096;
+/// A machine keeps so many managed run commands (FACTS 8).
+const MOST: usize = 25;
 /// A script may run 90 minutes (FACTS 8).
 const LONGEST: Duration = Duration::from_secs(90 * 60);
 
@@ -181,6 +183,9 @@ pub(super) fn begin_managed(
     let machine = text(document, "id").to_owned();
     let location = text(document, "location").to_owned();
     let previous = world.document(id).cloned();
+    if previous.is_none() {
+        room_for_another(world, &machine, &path.resource_type())?;
+    }
     let mut given: Map<String, Value> = match &previous {
         Some(previous) if patch => object(previous, "properties").clone(),
         _ => Map::new(),
@@ -263,6 +268,24 @@ pub(super) fn begin_managed(
         return Ok((operation, None));
     }
     Ok((operation, Some(request)))
+}
+
+/// The meaning as reported (MicrosoftDocs/azure-docs#117976); status and code were not in that report [OPEN].
+fn room_for_another(world: &World, machine: &str, kind: &str) -> Result<(), Refusal> {
+    let below = format!("{}/", canonical(machine));
+    let kept = world.resources.iter().filter(|(id, resource)| {
+        id.starts_with(&below) && text(&resource.document, "type").eq_ignore_ascii_case(kind)
+    });
+    if kept.count() < MOST {
+        return Ok(());
+    }
+    Err(Refusal::service(
+        409,
+        "OperationNotAllowed",
+        &format!(
+            "A virtual machine keeps at most {MOST} managed run commands, and this one has as many. Delete one and try again."
+        ),
+    ))
 }
 
 fn is_managed(resource_type: &str) -> bool {

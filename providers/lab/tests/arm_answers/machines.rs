@@ -82,6 +82,25 @@ fn a_machine_that_is_deallocated_runs_no_scripts() {
     }
 }
 
+/// Azure keeps 25 of them, and a change of one that is there is no further one.
+#[test]
+fn a_machine_keeps_25_managed_run_commands() {
+    let lab = Lab::new();
+    let body = json!({"location": "westeurope", "properties": {"source": {"script": "true"}}});
+    for machine in machines(&lab) {
+        let command = |number: usize| format!("{machine}/runCommands/c{number}");
+        for number in 1..=25 {
+            assert_eq!(lab.put(&command(number), &body).status, 201, "{number}");
+        }
+        let refused = lab.refused(&command(26), &body);
+        assert_eq!(refused, (409, "OperationNotAllowed".to_owned()));
+        assert_eq!(lab.put(&command(25), &body).status, 200);
+        lab.send(Method::Delete, &command(1), None);
+        lab.wait(1000);
+        assert_eq!(lab.put(&command(26), &body).status, 201);
+    }
+}
+
 #[test]
 fn a_scale_set_lists_its_instances() {
     let lab = Lab::new();

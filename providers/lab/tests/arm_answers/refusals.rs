@@ -112,6 +112,28 @@ fn floating_and_other_rules_may_share_a_port() {
     assert_eq!(answer.status, 200, "{:?}", answer.body);
 }
 
+/// A probe over HTTP may not ask ports of mail and other old services; one over TCP may.
+#[test]
+fn some_ports_are_not_asked_over_http() {
+    let lab = Lab::with_balancer();
+    let with = |protocol: &str, port: u16| {
+        let mut body = balancer_body(&[rule("green", 80, 80, true)]);
+        let probe = &mut body["properties"]["probes"][0]["properties"];
+        *probe = match protocol {
+            "Tcp" => json!({"protocol": protocol, "port": port}),
+            _ => json!({"protocol": protocol, "port": port, "requestPath": "/healthz"}),
+        };
+        body
+    };
+    for port in [19, 21, 25, 70, 110, 119, 143, 220, 993] {
+        for protocol in ["Http", "https"] {
+            assert_eq!(lab.refused(&balancer(), &with(protocol, port)).0, 400, "{port}");
+        }
+        lab.settle(&balancer(), &with("Tcp", port));
+    }
+    lab.settle(&balancer(), &with("Https", 22));
+}
+
 #[test]
 fn an_echoed_member_of_a_pool_is_refused() {
     let lab = Lab::with_balancer().with_member();
