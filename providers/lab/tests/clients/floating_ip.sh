@@ -47,6 +47,20 @@ az network lb outbound-rule create -g $group --lb-name web -n snat --protocol Al
     --frontend-ip-configs outbound --outbound-ports 1024 $quiet
 says "an outbound rule" "1024" az network lb outbound-rule show -g $group --lb-name web -n snat \
     --query allocatedOutboundPorts
+az network lb outbound-rule update -g $group --lb-name web -n snat --outbound-ports 2048 $quiet
+says "a changed outbound rule" "2048" az network lb outbound-rule show -g $group --lb-name web -n snat \
+    --query allocatedOutboundPorts
+says "outbound rules" "snat" az network lb outbound-rule list -g $group --lb-name web --query "[].name"
+az network public-ip prefix create -g $group -n block --length 30 $quiet
+az network public-ip prefix update -g $group -n block --tags team=web $quiet
+says "a prefix" "30 web" az network public-ip prefix show -g $group -n block --query "[prefixLength, tags.team]"
+az network public-ip create -g $group -n of-block --sku Standard --allocation-method Static \
+    --public-ip-prefix block $quiet
+says "an address of the prefix" "1" az network public-ip prefix show -g $group -n block \
+    --query "length(publicIPAddresses)"
+az network public-ip delete -g $group -n of-block $quiet
+az network public-ip prefix delete -g $group -n block $quiet
+says "no prefix" "" az network public-ip prefix list -g $group --query "[].name"
 says "load balancers" "web" az network lb list -g $group --query "[].name"
 says rules "tcp-80" az network lb rule list -g $group --lb-name web --query "[].name"
 
@@ -76,6 +90,8 @@ says "a managed run command" "Succeeded 0" az vm run-command show --resource-gro
 az vm run-command delete --resource-group rg-web --vm-name vm1 --name hello --yes $quiet
 says "no managed run command" "" az vm run-command list --resource-group rg-web --vm-name vm1 --query "[].name"
 
+az network lb outbound-rule delete -g $group --lb-name web -n snat $quiet
+says "no outbound rule" "" az network lb outbound-rule list -g $group --lb-name web --query "[].name"
 az network lb delete -g $group -n web $quiet
 says "no load balancer" "" az network lb list -g $group --query "[].name"
 az group delete --name $group --yes $quiet
