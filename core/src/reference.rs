@@ -2,7 +2,7 @@
 
 use crate::explain::pages;
 use crate::model::schema::{
-    Attribute, Fallback, LOAD_BALANCER, OnChange, PUBLIC_IP, Shape, Target,
+    Attribute, Fallback, LOAD_BALANCER, OnChange, PUBLIC_IP, PUBLIC_IP_PREFIX, Shape, Target,
 };
 use crate::model::{ItemKind, Severity};
 use std::fmt::Write as _;
@@ -10,6 +10,12 @@ use std::fmt::Write as _;
 /// The whole page.
 pub fn reference() -> String {
     let mut out = String::from(HEAD);
+    section(
+        &mut out,
+        "public_ip_prefix",
+        "azurerm_public_ip_prefix",
+        PUBLIC_IP_PREFIX,
+    );
     section(&mut out, "public_ip", "azurerm_public_ip", PUBLIC_IP);
     section(&mut out, "load_balancer", "azurerm_lb", LOAD_BALANCER);
     for kind in ItemKind::ALL {
@@ -215,7 +221,9 @@ fn one(target: Target) -> String {
     match target {
         Target::Item(kind) => format!("`{}.NAME`, or a name in Azure", kind.word()),
         Target::PublicIp => "`public_ip.NAME`, or an id".to_owned(),
-        Target::PublicIpPrefix => "`data.public_ip_prefix.NAME`, or an id".to_owned(),
+        Target::PublicIpPrefix => {
+            "`public_ip_prefix.NAME`, `data.public_ip_prefix.NAME`, or an id".to_owned()
+        }
         Target::Foreign => "an id".to_owned(),
     }
 }

@@ -290,6 +290,7 @@ impl Masks {
             self.document(&mut public_ip.rest);
         }
         for prefix in present(public_ip_prefixes) {
+            self.attributes(&mut prefix.attributes);
             self.document(&mut prefix.rest);
         }
         for interface in present(network_interfaces) {
@@ -303,7 +304,8 @@ impl Masks {
     fn state(&mut self, state: &mut State) {
         for recorded in state.resources.values_mut() {
             match recorded {
-                Recorded::PublicIp { attributes, .. }
+                Recorded::PublicIpPrefix { attributes, .. }
+                | Recorded::PublicIp { attributes, .. }
                 | Recorded::LoadBalancer { attributes, .. } => self.attributes(attributes),
                 Recorded::Guest { .. } => {}
             }

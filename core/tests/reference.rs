@@ -6,7 +6,7 @@
 )]
 
 use plimsoll_core::model::ItemKind;
-use plimsoll_core::model::schema::{LOAD_BALANCER, OnChange, PUBLIC_IP};
+use plimsoll_core::model::schema::{LOAD_BALANCER, OnChange, PUBLIC_IP, PUBLIC_IP_PREFIX};
 use plimsoll_core::reference::reference;
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -53,14 +53,25 @@ const ONLY_IN_AZURE: [&str; 1] = ["no_healthy_backends_behavior"];
 fn every_attribute_has_its_row_with_all_its_names() {
     let page = reference();
     let items = ItemKind::ALL.map(|kind| (kind.word(), kind.attributes()));
-    let tables = [("public_ip", PUBLIC_IP), ("load_balancer", LOAD_BALANCER)];
+    let tables = [
+        ("public_ip_prefix", PUBLIC_IP_PREFIX),
+        ("public_ip", PUBLIC_IP),
+        ("load_balancer", LOAD_BALANCER),
+    ];
+    // Two kinds may each have an attribute of one name.
+    let section = |of: &str| {
+        let headings = [format!("{of}\n"), format!("load_balancer › {of}\n")];
+        let mut sections = page.split("\n### ");
+        let found = sections.find(|s| headings.iter().any(|heading| s.starts_with(heading)));
+        found.unwrap_or_else(|| panic!("{of} has no section"))
+    };
     for (of, attribute) in tables
         .into_iter()
         .chain(items)
         .flat_map(|(of, table)| table.iter().map(move |attribute| (of, attribute)))
     {
         let name = attribute.name;
-        let row = page.lines().find(|line| {
+        let row = section(of).lines().find(|line| {
             line.starts_with(&format!("| `{name}` | `{}` |", attribute.arm))
                 && attribute.azurerm.iter().all(|word| line.contains(word))
         });

@@ -134,10 +134,18 @@ pub(crate) fn guest_name(addr: &Addr) -> String {
 fn prefixes(desired: &Desired) -> Vec<String> {
     let items = desired.load_balancers.values().flat_map(|lb| &lb.items);
     let named = items.filter_map(|item| item.attributes.get("public_ip_prefix")?.as_text());
-    let named: BTreeSet<ArmId> = named
+    let of_addresses = desired.public_ips.values();
+    let of_addresses =
+        of_addresses.filter_map(|ip| ip.attributes.get("public_ip_prefix")?.as_text());
+    let mut named: BTreeSet<ArmId> = named
+        .chain(of_addresses)
         .map(ArmId::new)
         .chain(desired.data_public_ip_prefixes.values().cloned())
         .collect();
+    // What is declared is made by apply, and by nothing else.
+    for declared in desired.public_ip_prefixes.values() {
+        named.remove(&declared.id);
+    }
     named.iter().map(ArmId::to_string).collect()
 }
 
@@ -166,6 +174,7 @@ fn location(desired: &Desired) -> String {
 fn resource_groups(desired: &Desired) -> Vec<String> {
     let balancers = desired.load_balancers.values().map(|lb| &lb.id);
     let addresses = desired.public_ips.values().map(|ip| &ip.id);
+    let prefixes = desired.public_ip_prefixes.values().map(|p| &p.id);
     let interfaces = desired
         .guests
         .values()
@@ -174,6 +183,7 @@ fn resource_groups(desired: &Desired) -> Vec<String> {
     // Azure compares the names without case.
     let groups: BTreeMap<String, String> = balancers
         .chain(addresses)
+        .chain(prefixes)
         .chain(interfaces)
         .filter_map(ArmId::resource_group)
         .map(|group| (group.to_ascii_lowercase(), group.to_owned()))

@@ -10,8 +10,8 @@ use plimsoll_azure::wire::{
     decode_run_command, decode_run_command_output, encode_network_interface,
 };
 use plimsoll_core::model::item::{default_of, diff};
-use plimsoll_core::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP};
-use plimsoll_core::model::{ArmId, Attributes, ItemKind, LoadBalancer, PublicIp};
+use plimsoll_core::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX};
+use plimsoll_core::model::{ArmId, Attributes, ItemKind, LoadBalancer, PublicIp, PublicIpPrefix};
 use serde_json::{Value, json};
 
 /// What is wrong with one body; nothing, as a rule.
@@ -193,7 +193,19 @@ fn false_differences(exchange: &Exchange, body: &Body) -> Vec<String> {
                 all.push("membership reads otherwise once it is written back".to_owned());
             }
         }
-        Kind::PublicIpPrefix | Kind::RunCommand | Kind::RunCommandOutput => {}
+        Kind::PublicIpPrefix => {
+            let there = decode_public_ip_prefix(&body.id, &body.json);
+            fields(PUBLIC_IP_PREFIX, &there.attributes, "", &mut all);
+            let mut short = there.clone();
+            shorten(PUBLIC_IP_PREFIX, &mut short.attributes);
+            all.extend(differences(
+                Some(&there),
+                &short.fingerprint(),
+                Some(&short),
+            ));
+            all.extend(answered_otherwise::<PublicIpPrefix>(exchange, body));
+        }
+        Kind::RunCommand | Kind::RunCommandOutput => {}
     }
     all
 }

@@ -94,6 +94,7 @@ fn wrong(lb: &LoadBalancer, known: &BTreeMap<ArmId, PublicIp>) -> Option<String>
         .collect();
     let existing = Existing {
         load_balancer: lb.clone(),
+        public_ip_prefixes: Vec::new(),
         public_ips: public_ips.values().cloned().collect(),
         network_interfaces: interfaces(lb),
         windows: BTreeSet::new(),

@@ -2,7 +2,7 @@
 
 use crate::model::guest::{EntryKey, EntryState, GuestFacts, RecordFact, Touch};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, Fingerprint, Where};
+use crate::model::{Addr, ArmId, Fingerprint, LoadBalancer, PublicIp, PublicIpPrefix, Where};
 use crate::plan::{GuestStep, Plan, Reliance, StepAction, Wanted};
 use crate::state::{Journal, StepStatus};
 use std::collections::BTreeMap;
@@ -19,6 +19,12 @@ pub fn touched(plan: &Plan) -> Wanted {
     let mut wanted = Wanted::default();
     for step in &plan.steps {
         match &step.action {
+            StepAction::PutPublicIpPrefix { resource, .. } => {
+                wanted.public_ip_prefixes.insert(resource.id.clone());
+            }
+            StepAction::DeletePublicIpPrefix { id, .. } => {
+                wanted.public_ip_prefixes.insert(id.clone());
+            }
             StepAction::PutPublicIp { resource, .. } => {
                 wanted.public_ips.insert(resource.id.clone());
             }
@@ -49,6 +55,9 @@ pub fn touched(plan: &Plan) -> Wanted {
             Reliance::LoadBalancer { id, .. } => {
                 wanted.load_balancers.insert(id.clone());
             }
+            Reliance::PublicIpPrefix { id, .. } => {
+                wanted.public_ip_prefixes.insert(id.clone());
+            }
             Reliance::PublicIp { id, .. } => {
                 wanted.public_ips.insert(id.clone());
             }
@@ -67,6 +76,16 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
     let mut guests: BTreeMap<&Addr, Vec<&GuestStep>> = BTreeMap::new();
     for step in &plan.steps {
         match &step.action {
+            StepAction::PutPublicIpPrefix {
+                before,
+                after,
+                resource,
+            } => {
+                accepted
+                    .entry(resource.id.clone())
+                    .or_default()
+                    .extend([before, after]);
+            }
             StepAction::PutPublicIp {
                 before,
                 after,
@@ -87,7 +106,8 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
                     .or_default()
                     .extend([before, after]);
             }
-            StepAction::DeletePublicIp { id, before }
+            StepAction::DeletePublicIpPrefix { id, before }
+            | StepAction::DeletePublicIp { id, before }
             | StepAction::DeleteLoadBalancer { id, before } => {
                 accepted
                     .entry(id.clone())
@@ -118,6 +138,7 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
             continue;
         };
         let id = plan.step(*step).and_then(|step| match &step.action {
+            StepAction::PutPublicIpPrefix { resource, .. } => Some(&resource.id),
             StepAction::PutPublicIp { resource, .. } => Some(&resource.id),
             StepAction::PutLoadBalancer { resource, .. } => Some(&resource.id),
             _ => None,
@@ -128,7 +149,8 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
     }
     for reliance in &plan.relies_on {
         match reliance {
-            Reliance::LoadBalancer { id, fingerprint } => {
+            Reliance::LoadBalancer { id, fingerprint }
+            | Reliance::PublicIpPrefix { id, fingerprint } => {
                 accepted.entry(id.clone()).or_default().push(fingerprint);
             }
             Reliance::PublicIp {
@@ -173,14 +195,20 @@ pub fn moved(plan: &Plan, now: &Observed, journal: Option<&Journal>) -> Vec<Move
 }
 
 fn fingerprint_now(id: &ArmId, now: &Observed) -> Result<Fingerprint, String> {
-    match (now.load_balancers.get(id), now.public_ips.get(id)) {
-        (Some(Observation::Present(found)), _) => Ok(found.fingerprint()),
-        (_, Some(Observation::Present(found))) => Ok(found.fingerprint()),
-        (Some(Observation::Unreadable { why }), _) | (_, Some(Observation::Unreadable { why })) => {
-            Err(why.clone())
+    fn of<T>(
+        seen: Option<&Observation<T>>,
+        fingerprint: impl Fn(&T) -> Fingerprint,
+    ) -> Option<Result<Fingerprint, String>> {
+        match seen? {
+            Observation::Present(found) => Some(Ok(fingerprint(found))),
+            Observation::Unreadable { why } => Some(Err(why.clone())),
+            Observation::Absent => None,
         }
-        (_, _) => Ok(Fingerprint::absent()),
     }
+    of(now.load_balancers.get(id), LoadBalancer::fingerprint)
+        .or_else(|| of(now.public_ips.get(id), PublicIp::fingerprint))
+        .or_else(|| of(now.public_ip_prefixes.get(id), PublicIpPrefix::fingerprint))
+        .unwrap_or_else(|| Ok(Fingerprint::absent()))
 }
 
 fn guest_moved(addr: &Addr, steps: &[&GuestStep], now: &Observed) -> Option<Moved> {

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(super) enum Found {
     LoadBalancer(Box<crate::model::LoadBalancer>),
     PublicIp(crate::model::PublicIp),
+    PublicIpPrefix(crate::model::PublicIpPrefix),
     Guest(Box<crate::model::guest::GuestFacts>),
     Nothing,
 }
@@ -53,6 +54,18 @@ pub(super) async fn perform(
             .put_public_ip(resource, before, after, progress)
             .await
             .map(Found::PublicIp),
+        StepAction::PutPublicIpPrefix {
+            before,
+            after,
+            resource,
+        } => azure
+            .put_public_ip_prefix(resource, before, after, progress)
+            .await
+            .map(Found::PublicIpPrefix),
+        StepAction::DeletePublicIpPrefix { id, before } => azure
+            .delete_public_ip_prefix(id, before, progress)
+            .await
+            .map(|()| Found::Nothing),
         StepAction::DeleteLoadBalancer { id, before } => azure
             .delete_load_balancer(id, before, progress)
             .await

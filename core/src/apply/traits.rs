@@ -68,6 +68,14 @@ pub trait EnactAzure: Send + Sync {
         progress: &dyn Progress,
     ) -> Result<PublicIp, WorldError>;
 
+    async fn put_public_ip_prefix(
+        &self,
+        resource: &PublicIpPrefix,
+        before: &Fingerprint,
+        after: &Fingerprint,
+        progress: &dyn Progress,
+    ) -> Result<PublicIpPrefix, WorldError>;
+
     /// Nothing to delete is success.
     async fn delete_load_balancer(
         &self,
@@ -77,6 +85,13 @@ pub trait EnactAzure: Send + Sync {
     ) -> Result<(), WorldError>;
 
     async fn delete_public_ip(
+        &self,
+        id: &ArmId,
+        before: &Fingerprint,
+        progress: &dyn Progress,
+    ) -> Result<(), WorldError>;
+
+    async fn delete_public_ip_prefix(
         &self,
         id: &ArmId,
         before: &Fingerprint,

@@ -66,7 +66,7 @@ fn example(attribute: &Attribute) -> String {
         Shape::Texts => "[\"…\"]".to_owned(),
         Shape::Id(Target::Item(kind)) => format!("{}.…", kind.word()),
         Shape::Id(Target::PublicIp) => "public_ip.…".to_owned(),
-        Shape::Id(Target::PublicIpPrefix) => "data.public_ip_prefix.…".to_owned(),
+        Shape::Id(Target::PublicIpPrefix) => "public_ip_prefix.…".to_owned(),
         Shape::Id(Target::Foreign) => "\"/subscriptions/…\"".to_owned(),
         Shape::Ids(Target::Item(kind)) => format!("[{}.…]", kind.word()),
         Shape::Ids(Target::PublicIp | Target::PublicIpPrefix | Target::Foreign) => {
@@ -218,7 +218,7 @@ pub(super) fn id(
         ),
         Target::PublicIp => "a public IP address: public_ip.NAME, or the id of one".to_owned(),
         Target::PublicIpPrefix => {
-            "a public IP prefix: data.public_ip_prefix.NAME, or the id of one".to_owned()
+            "a public IP prefix: public_ip_prefix.NAME, or the id of one".to_owned()
         }
         Target::Foreign => "an id: \"/subscriptions/…\"".to_owned(),
     };

@@ -243,8 +243,8 @@ impl<'a> Block<'a> {
     /// How deep its attributes are indented: two spaces a level, as `fmt` writes them.
     fn indent(&self) -> usize {
         match self.kind() {
-            "plimsoll" | "provider" | "public_ip" | "load_balancer" | "guest" | "variable"
-            | "output" | "data" | "moved" | "removed" | "import" => 2,
+            "plimsoll" | "provider" | "public_ip_prefix" | "public_ip" | "load_balancer"
+            | "guest" | "variable" | "output" | "data" | "moved" | "removed" | "import" => 2,
             _ => 4,
         }
     }

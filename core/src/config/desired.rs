@@ -77,6 +77,7 @@ pub struct Rollout {
 /// Everything that is to exist.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
+    pub public_ip_prefixes: BTreeMap<Addr, DesiredPublicIpPrefix>,
     pub public_ips: BTreeMap<Addr, DesiredPublicIp>,
     pub load_balancers: BTreeMap<Addr, DesiredLoadBalancer>,
     pub guests: BTreeMap<Addr, DesiredGuest>,
@@ -170,6 +171,14 @@ pub struct DesiredPublicIp {
     pub attributes: Attributes,
     /// The address that the lab will give it: known before it exists. Never set outside the lab.
     pub lab_address: Option<IpAddr>,
+    pub lifecycle: Lifecycle,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct DesiredPublicIpPrefix {
+    pub id: ArmId,
+    pub attributes: Attributes,
     pub lifecycle: Lifecycle,
     pub span: Span,
 }

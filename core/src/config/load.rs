@@ -13,7 +13,7 @@ use super::sources::{Inputs, SourceSet};
 use super::{checks, data, guests, refactor, resources, variables};
 use crate::lang::{Files, constant, evaluate, to_json};
 use crate::model::diag::sorted;
-use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP};
+use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX};
 use crate::model::{Addr, Diagnostic, Digest, Kind, Span, digest_of};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -128,6 +128,21 @@ fn desired<'a>(
         desired
             .data_load_balancers
             .extend(found.map(|f| ((*label).to_owned(), f)));
+    }
+    for block in module.public_ip_prefixes.values() {
+        declared(
+            Kind::PublicIpPrefix,
+            block,
+            PUBLIC_IP_PREFIX,
+            &mut desired,
+            &mut dependencies,
+            problems,
+        );
+        for each in each_of(evaluator, block, &place, problems) {
+            let found = resources::public_ip_prefix(evaluator, block, each.as_ref(), problems);
+            let addr = addr(Kind::PublicIpPrefix, block, each.as_ref());
+            desired.public_ip_prefixes.extend(found.map(|f| (addr, f)));
+        }
     }
     for block in module.public_ips.values() {
         declared(

@@ -23,6 +23,7 @@ impl<'a> Evaluator<'a> {
         span: &Span,
     ) -> Result<Resolved, Vec<Diagnostic>> {
         let (table, word) = match kind {
+            Kind::PublicIpPrefix => (&self.module.public_ip_prefixes, "public_ip_prefix"),
             Kind::PublicIp => (&self.module.public_ips, "public_ip"),
             Kind::LoadBalancer => (&self.module.load_balancers, "load_balancer"),
             Kind::Guest => (&self.module.guests, "guest"),
@@ -200,9 +201,12 @@ impl<'a> Evaluator<'a> {
         self.once(address.clone(), span, || {
             let place = self.at(each);
             let name = self.name_of(block, &place, each.map_or(block.label(), |e| &e.key))?;
-            if kind == Kind::Guest {
-                return Ok(object([("name", name.as_str())], address));
-            }
+            let arm = match kind {
+                Kind::PublicIpPrefix => super::data::PUBLIC_IP_PREFIX,
+                Kind::PublicIp => super::data::PUBLIC_IP,
+                Kind::LoadBalancer => "loadBalancers",
+                Kind::Guest => return Ok(object([("name", name.as_str())], address)),
+            };
             let read = |attribute: &str| match block.attribute(attribute) {
                 Some(written) => text(
                     &evaluate(written.value(), written.file, &place)?,
@@ -212,11 +216,6 @@ impl<'a> Evaluator<'a> {
             };
             let group = read("resource_group")?;
             let location = read("location")?;
-            let arm = if kind == Kind::PublicIp {
-                "publicIPAddresses"
-            } else {
-                "loadBalancers"
-            };
             let id = ArmId::network(&self.subscription(&block.header())?, &group, arm, &name);
             Ok(object(
                 [

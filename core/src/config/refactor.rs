@@ -33,6 +33,7 @@ fn declares(desired: &Desired, pointed: &Pointed) -> bool {
     let Pointed { addr, item } = pointed;
     let Some(item) = item else {
         let instance = match addr.kind {
+            Kind::PublicIpPrefix => desired.public_ip_prefixes.contains_key(addr),
             Kind::PublicIp => desired.public_ips.contains_key(addr),
             Kind::LoadBalancer => desired.load_balancers.contains_key(addr),
             Kind::Guest => desired.guests.contains_key(addr),
@@ -174,6 +175,10 @@ fn import(
         return;
     }
     let declared = match (&to.item, to.addr.kind) {
+        (None, Kind::PublicIpPrefix) => {
+            let prefixes = &desired.public_ip_prefixes;
+            prefixes.get(&to.addr).map(|p| p.id.clone())
+        }
         (None, Kind::PublicIp) => desired.public_ips.get(&to.addr).map(|p| p.id.clone()),
         (None, _) => desired.load_balancers.get(&to.addr).map(|l| l.id.clone()),
         (Some(item), _) => desired.load_balancers.get(&to.addr).and_then(|lb| {

@@ -3,12 +3,14 @@
 use super::attribute::{Decoded, decode, id, wrong};
 use super::block::{Block, Written, unknown_block};
 use super::codes;
-use super::desired::{DesiredItem, DesiredLoadBalancer, DesiredPublicIp, Items};
+use super::desired::{
+    DesiredItem, DesiredLoadBalancer, DesiredPublicIp, DesiredPublicIpPrefix, Items,
+};
 use super::evaluate::{Each, Evaluator, Place, Within, guard, text};
 use super::guest_settings::{guest_settings, seconds};
 use super::lifecycle::lifecycle;
 use crate::lang::{Value, evaluate};
-use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, Target};
+use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX, Target};
 use crate::model::{Addr, ArmId, Attr, Diagnostic, ItemKind, Kind};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -90,6 +92,54 @@ pub(super) fn public_ip(
             attributes: decoded.attributes,
             lab_address: lab_address.filter(|_| lab),
             lifecycle: lifecycle(block, &names(PUBLIC_IP), problems),
+            span: block.header(),
+        }),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+pub(super) fn public_ip_prefix(
+    evaluator: &Evaluator<'_>,
+    block: &Block<'_>,
+    each: Option<&Each>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<DesiredPublicIpPrefix> {
+    let place = evaluator.at(each);
+    block.expect_blocks(&["lifecycle"], problems);
+    let decoded = decode(
+        block,
+        PUBLIC_IP_PREFIX,
+        OF_RESOURCES,
+        None,
+        &place,
+        problems,
+    );
+    let length = decoded.attributes.get("prefix_length");
+    let v6 = decoded.attributes.get("version").and_then(Attr::as_text) == Some("IPv6");
+    // An IPv4 address has 32 bits; Azure hands out at most 16 IPv6 addresses.
+    if let (Some(Attr::Int(length)), Some(written)) = (length, block.attribute("prefix_length"))
+        && v6 != (*length > 31)
+    {
+        let (family, range) = match v6 {
+            true => ("IPv6", "124 to 127"),
+            false => ("IPv4", "21 to 31"),
+        };
+        problems.push(
+            wrong(
+                &written.value_span(),
+                format!("a block of {family} addresses has a prefix length of {range}"),
+            )
+            .help("or change `version`"),
+        );
+    }
+    match evaluator.id(Kind::PublicIpPrefix, block, each) {
+        Ok(id) => Some(DesiredPublicIpPrefix {
+            id,
+            attributes: decoded.attributes,
+            lifecycle: lifecycle(block, &names(PUBLIC_IP_PREFIX), problems),
             span: block.header(),
         }),
         Err(found) => {

@@ -8,17 +8,24 @@ use std::sync::Arc;
 /// The kinds of top-level blocks that become something real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    PublicIpPrefix,
     PublicIp,
     LoadBalancer,
     Guest,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::PublicIp, Self::LoadBalancer, Self::Guest];
+    pub const ALL: [Self; 4] = [
+        Self::PublicIpPrefix,
+        Self::PublicIp,
+        Self::LoadBalancer,
+        Self::Guest,
+    ];
 
     /// The word of the configuration language.
     pub fn word(self) -> &'static str {
         match self {
+            Self::PublicIpPrefix => "public_ip_prefix",
             Self::PublicIp => "public_ip",
             Self::LoadBalancer => "load_balancer",
             Self::Guest => "guest",

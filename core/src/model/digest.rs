@@ -1,8 +1,8 @@
 //! Fingerprints: what a plan saw, in a form that can be compared before the first write.
 
 use super::item::{Attributes, Item, effective};
-use super::schema::{Attribute, ItemKind, LOAD_BALANCER, PUBLIC_IP, Shape};
-use super::{LoadBalancer, PublicIp};
+use super::schema::{Attribute, ItemKind, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX, Shape};
+use super::{LoadBalancer, PublicIp, PublicIpPrefix};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -177,6 +177,13 @@ impl PublicIp {
     pub fn fingerprint(&self) -> Fingerprint {
         let own = part_digest(PUBLIC_IP, &self.attributes, &self.rest, &[]);
         Fingerprint([("the public IP address itself".to_owned(), own)].into())
+    }
+}
+
+impl PublicIpPrefix {
+    pub fn fingerprint(&self) -> Fingerprint {
+        let own = part_digest(PUBLIC_IP_PREFIX, &self.attributes, &self.rest, &[]);
+        Fingerprint([("the public IP prefix itself".to_owned(), own)].into())
     }
 }
 

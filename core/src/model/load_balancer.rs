@@ -181,13 +181,18 @@ pub struct PublicIp {
     pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A block of public IP addresses. Outbound frontends take theirs from it; it is read and never written.
+/// A block of public IP addresses: outbound frontends and public IP addresses take theirs from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicIpPrefix {
     pub id: ArmId,
-    /// What Azure allocated, once it has.
+    #[serde(default)]
+    pub attributes: Attributes,
+    /// What Azure allocated, once it has. Read-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<IpNet>,
+    /// Azure says that its last change did not come about: written again even where it reads as asked. Read-only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub rest: serde_json::Map<String, serde_json::Value>,
 }

@@ -8,7 +8,7 @@ mod public_ip;
 mod rules;
 
 pub use load_balancer::LOAD_BALANCER;
-pub use public_ip::PUBLIC_IP;
+pub use public_ip::{PUBLIC_IP, PUBLIC_IP_PREFIX};
 
 use load_balancer::{BACKEND_POOL, FRONTEND, PROBE};
 use rules::{INBOUND_NAT_RULE, OUTBOUND_RULE, RULE};
@@ -104,7 +104,7 @@ pub enum Target {
     /// A sub-resource of the same load balancer; a string names it.
     Item(ItemKind),
     PublicIp,
-    /// Someone else's prefix, by `data.public_ip_prefix.NAME` or its id.
+    /// By `public_ip_prefix.NAME`, by `data.public_ip_prefix.NAME` where it is someone else's, or by its id.
     PublicIpPrefix,
     /// Something that is not managed here, by its full ARM id.
     Foreign,

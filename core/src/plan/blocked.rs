@@ -4,10 +4,10 @@ use super::Action;
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
 use super::prefixes;
-use super::public_ip::PublicIpPlan;
+use super::public_ip::{PublicIpPlan, PublicIpPrefixPlan};
 use crate::config::Desired;
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ItemKind};
+use crate::model::{Addr, ArmId, ItemKind};
 
 /// One reason, with the resource that it is about.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ impl Block {
 
 /// A member that cannot be read blocks the writes that need it, never only its part of them.
 pub fn blocks(
+    public_ip_prefixes: &[PublicIpPrefixPlan],
     public_ips: &[PublicIpPlan],
     load_balancers: &[LoadBalancerPlan],
     guests: &[GuestPlan],
@@ -38,6 +39,11 @@ pub fn blocks(
         let block = |why: &String| Block::new(addr, why.clone());
         whys.iter().map(block).collect::<Vec<_>>()
     };
+    all.extend(
+        public_ip_prefixes
+            .iter()
+            .flat_map(|p| of(&p.addr, &p.blocked)),
+    );
     all.extend(public_ips.iter().flat_map(|p| of(&p.addr, &p.blocked)));
     all.extend(load_balancers.iter().flat_map(|p| of(&p.addr, &p.blocked)));
     all.extend(guests.iter().flat_map(|p| of(&p.addr, &p.blocked)));
@@ -68,7 +74,12 @@ pub fn blocks(
     }
     for plan in load_balancers {
         all.extend(of(&plan.addr, &stranded(plan, guests, observed)));
-        all.extend(of(&plan.addr, &prefixes::refused(plan, observed)));
+        let made = |id: &ArmId| {
+            public_ip_prefixes
+                .iter()
+                .any(|p| p.id == *id && p.put.is_some())
+        };
+        all.extend(of(&plan.addr, &prefixes::refused(plan, observed, made)));
     }
     all
 }
@@ -118,6 +129,7 @@ fn stranded(plan: &LoadBalancerPlan, guests: &[GuestPlan], seen: &Observed) -> V
 
 pub fn complete(
     load_balancers: &[LoadBalancerPlan],
+    public_ip_prefixes: &[PublicIpPrefixPlan],
     public_ips: &[PublicIpPlan],
     guests: &[GuestPlan],
 ) -> bool {
@@ -126,6 +138,7 @@ pub fn complete(
             .iter()
             .filter(|g| !g.accepted_unready)
             .all(|g| g.unreadable.is_none() && g.blocked.is_empty())
+        && public_ip_prefixes.iter().all(|p| p.readable)
         && public_ips.iter().all(|p| p.readable)
 }
 

@@ -53,9 +53,11 @@ impl Plan {
 /// The GETs of the check: everything in Azure that is touched or relied on, once.
 fn checked(steps: &[Step], relies_on: &[Reliance]) -> usize {
     let touched = steps.iter().filter_map(|step| match &step.action {
+        StepAction::PutPublicIpPrefix { resource, .. } => Some(&resource.id),
         StepAction::PutPublicIp { resource, .. } => Some(&resource.id),
         StepAction::PutLoadBalancer { resource, .. } => Some(&resource.id),
-        StepAction::DeletePublicIp { id, .. }
+        StepAction::DeletePublicIpPrefix { id, .. }
+        | StepAction::DeletePublicIp { id, .. }
         | StepAction::DeleteLoadBalancer { id, .. }
         | StepAction::PutNetworkInterface { id, .. } => Some(id),
         StepAction::Guest(_)
@@ -64,7 +66,9 @@ fn checked(steps: &[Step], relies_on: &[Reliance]) -> usize {
         | StepAction::Record => None,
     });
     let relied = relies_on.iter().filter_map(|reliance| match reliance {
-        Reliance::LoadBalancer { id, .. } | Reliance::PublicIp { id, .. } => Some(id),
+        Reliance::LoadBalancer { id, .. }
+        | Reliance::PublicIpPrefix { id, .. }
+        | Reliance::PublicIp { id, .. } => Some(id),
         Reliance::Entry { .. } => None,
     });
     touched.chain(relied).collect::<BTreeSet<&ArmId>>().len()
@@ -73,10 +77,13 @@ fn checked(steps: &[Step], relies_on: &[Reliance]) -> usize {
 /// GET, PUT, one poll, GET; a DELETE needs no GET afterwards.
 fn requests(step: &Step) -> usize {
     match step.action {
-        StepAction::PutPublicIp { .. }
+        StepAction::PutPublicIpPrefix { .. }
+        | StepAction::PutPublicIp { .. }
         | StepAction::PutLoadBalancer { .. }
         | StepAction::PutNetworkInterface { .. } => 4,
-        StepAction::DeletePublicIp { .. } | StepAction::DeleteLoadBalancer { .. } => 3,
+        StepAction::DeletePublicIpPrefix { .. }
+        | StepAction::DeletePublicIp { .. }
+        | StepAction::DeleteLoadBalancer { .. } => 3,
         StepAction::Guest(_)
         | StepAction::WaitForListeners { .. }
         | StepAction::Drain { .. }

@@ -89,7 +89,12 @@ pub fn demand(
     let declared = desired.guests.get(guest);
     let recorded = match prior.and_then(|state| state.resources.get(guest)) {
         Some(Recorded::Guest { entries, .. }) => Some(entries),
-        Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => None,
+        Some(
+            Recorded::PublicIpPrefix { .. }
+            | Recorded::PublicIp { .. }
+            | Recorded::LoadBalancer { .. },
+        )
+        | None => None,
     };
     if declared.is_none() && recorded.is_none() {
         return None;

@@ -87,7 +87,12 @@ pub fn not_yet_applied(compared: &Compared<'_>) -> Vec<Drift> {
     for plan in compared.load_balancers {
         let known = match prior.resources.get(&plan.addr) {
             Some(Recorded::LoadBalancer { items, .. }) => Some(items),
-            Some(Recorded::PublicIp { .. } | Recorded::Guest { .. }) | None => None,
+            Some(
+                Recorded::PublicIpPrefix { .. }
+                | Recorded::PublicIp { .. }
+                | Recorded::Guest { .. },
+            )
+            | None => None,
         };
         for item in &plan.change.items {
             let names = known.and_then(|items| items.get(&item.kind));
@@ -122,9 +127,12 @@ pub fn not_yet_applied(compared: &Compared<'_>) -> Vec<Drift> {
     for plan in compared.guests {
         let known = match prior.resources.get(&plan.addr) {
             Some(Recorded::Guest { entries, .. }) => entries.clone(),
-            Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => {
-                BTreeSet::new()
-            }
+            Some(
+                Recorded::PublicIpPrefix { .. }
+                | Recorded::PublicIp { .. }
+                | Recorded::LoadBalancer { .. },
+            )
+            | None => BTreeSet::new(),
         };
         for change in &plan.change.entries {
             let words = format!(
@@ -156,6 +164,13 @@ fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
     let guests: HashMap<&Addr, &GuestPlan> = compared.guests.iter().map(|g| (&g.addr, g)).collect();
     for (addr, recorded) in &prior.resources {
         match recorded {
+            Recorded::PublicIpPrefix { id, .. } => {
+                if compared.observed.public_ip_prefixes.get(id) == Some(&Observation::Absent) {
+                    let what = "it no longer exists".to_owned();
+                    let (error, changed) = (Severity::Error, DriftKind::Changed);
+                    all.push(of(addr, "exists", error, changed, what));
+                }
+            }
             Recorded::PublicIp { id, .. } => {
                 if compared.observed.public_ips.get(id) == Some(&Observation::Absent) {
                     let what = "it no longer exists".to_owned();

@@ -106,7 +106,12 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
     let recorded = around.prior.and_then(|p| p.resources.get(addr));
     let recorded_entries = match recorded {
         Some(Recorded::Guest { entries, .. }) => entries.clone(),
-        Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => BTreeSet::new(),
+        Some(
+            Recorded::PublicIpPrefix { .. }
+            | Recorded::PublicIp { .. }
+            | Recorded::LoadBalancer { .. },
+        )
+        | None => BTreeSet::new(),
     };
     let between = membership.between(around.moves);
     let wanted = around.rules.demanded(&membership.after);

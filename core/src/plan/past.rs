@@ -201,6 +201,7 @@ pub fn not_importable(question: &Question<'_>) -> Vec<Block> {
                         Observation::Unreadable { .. } => None,
                     })
             }
+            (None, Kind::PublicIpPrefix) => observed.public_ip_prefixes.get(id).and_then(there),
             (None, Kind::PublicIp) => observed.public_ips.get(id).and_then(there),
             (None, _) => observed.load_balancers.get(id).and_then(there),
         };

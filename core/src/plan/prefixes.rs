@@ -1,5 +1,5 @@
-//! Public IP prefixes: blocks of addresses that outbound frontends take theirs from. Someone else manages them; what Azure
-//! would refuse because of them is said before anything is written.
+//! What Azure would refuse of a load balancer because of the public IP prefixes that its outbound frontends take their
+//! addresses from: said before anything is written.
 
 use super::load_balancer::LoadBalancerPlan;
 use crate::model::observed::{Observation, Observed};
@@ -8,8 +8,12 @@ use crate::model::{ArmId, Item, ItemKind, LoadBalancer};
 /// Ports that one address translates to (FACTS 5).
 const PORTS_OF_AN_ADDRESS: u64 = 64_000;
 
-/// Why this load balancer cannot be written.
-pub fn refused(plan: &LoadBalancerPlan, observed: &Observed) -> Vec<String> {
+/// Why this load balancer cannot be written. `made` says which prefixes the plan makes.
+pub fn refused(
+    plan: &LoadBalancerPlan,
+    observed: &Observed,
+    made: impl Fn(&ArmId) -> bool,
+) -> Vec<String> {
     let Some(after) = plan.after.as_ref().filter(|_| plan.writes()) else {
         return Vec::new();
     };
@@ -17,7 +21,8 @@ pub fn refused(plan: &LoadBalancerPlan, observed: &Observed) -> Vec<String> {
         .of_kind(ItemKind::Frontend)
         .filter_map(|frontend| {
             let id = prefix(frontend)?;
-            let gone = observed.public_ip_prefixes.get(&id) == Some(&Observation::Absent);
+            let absent = observed.public_ip_prefixes.get(&id) == Some(&Observation::Absent);
+            let gone = absent && !made(&id);
             gone.then(|| {
                 format!(
                     "{}: frontend {:?} takes its addresses from public IP prefix {id}, which does not exist; create it first, or correct public_ip_prefix",
@@ -97,6 +102,8 @@ mod tests {
             lb.members.insert("vms".to_owned(), all);
             let prefix = PublicIpPrefix {
                 id: out.clone(),
+                attributes: crate::model::Attributes::new(),
+                failed: false,
                 block: block.and_then(|text| text.parse().ok()),
                 rest: serde_json::Map::new(),
             };

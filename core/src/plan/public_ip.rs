@@ -1,23 +1,199 @@
-//! Public IP addresses: created, adopted, updated; given up only when that is asked for by name.
+//! Public IP addresses and blocks of them: created, adopted, updated; given up only when that is asked for by name.
 
 use super::load_balancer::other_id;
 use super::{Action, Change, Mode, Reliance};
-use crate::config::DesiredPublicIp;
-use crate::model::item::{Attr, diff};
+use crate::config::{DesiredPublicIp, DesiredPublicIpPrefix, Lifecycle};
+use crate::model::item::{Attr, diff, effective};
 use crate::model::observed::Observation;
-use crate::model::schema::{OnChange, PUBLIC_IP};
-use crate::model::{Addr, ArmId, FieldDiff, Fingerprint, PublicIp};
+use crate::model::schema::{Attribute, OnChange, PUBLIC_IP, PUBLIC_IP_PREFIX};
+use crate::model::{Addr, ArmId, Attributes, FieldDiff, Fingerprint, PublicIp, PublicIpPrefix};
 use crate::state::{Recorded, StateEdit};
 
-/// What happens to one public IP address.
+/// What Azure gives, and gives to someone else once it was given up.
+pub trait Given: Clone {
+    type Desired;
+    /// What a person calls it.
+    const WORDS: &'static str;
+    /// Its block in the configuration.
+    const BLOCK: &'static str;
+    const TABLE: &'static [Attribute];
+
+    fn new(id: ArmId, attributes: Attributes) -> Self;
+    fn id(&self) -> &ArmId;
+    fn attributes(&self) -> &Attributes;
+    fn attributes_mut(&mut self) -> &mut Attributes;
+    /// Azure says that its last change did not come about.
+    fn failed(&self) -> bool;
+    fn forget_failure(&mut self);
+    /// What Azure gave.
+    fn given(&self) -> Option<String>;
+    fn fingerprint(&self) -> Fingerprint;
+    fn reliance(&self) -> Reliance;
+
+    fn wanted(desired: &Self::Desired) -> (&ArmId, &Attributes, &Lifecycle);
+    fn record(addr: Addr, id: ArmId, attributes: Attributes) -> StateEdit;
+    fn recorded(recorded: &Recorded) -> Option<&ArmId>;
+}
+
+impl Given for PublicIp {
+    type Desired = DesiredPublicIp;
+    const WORDS: &'static str = "public IP address";
+    const BLOCK: &'static str = "public_ip";
+    const TABLE: &'static [Attribute] = PUBLIC_IP;
+
+    fn new(id: ArmId, attributes: Attributes) -> Self {
+        Self {
+            id,
+            attributes,
+            address: None,
+            failed: false,
+            rest: serde_json::Map::new(),
+        }
+    }
+
+    fn id(&self) -> &ArmId {
+        &self.id
+    }
+
+    fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    fn attributes_mut(&mut self) -> &mut Attributes {
+        &mut self.attributes
+    }
+
+    fn failed(&self) -> bool {
+        self.failed
+    }
+
+    fn forget_failure(&mut self) {
+        self.failed = false;
+    }
+
+    fn given(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Self::fingerprint(self)
+    }
+
+    fn reliance(&self) -> Reliance {
+        Reliance::PublicIp {
+            id: self.id.clone(),
+            fingerprint: Self::fingerprint(self),
+            address: self.address,
+        }
+    }
+
+    fn wanted(desired: &DesiredPublicIp) -> (&ArmId, &Attributes, &Lifecycle) {
+        (&desired.id, &desired.attributes, &desired.lifecycle)
+    }
+
+    fn record(addr: Addr, id: ArmId, attributes: Attributes) -> StateEdit {
+        StateEdit::PublicIp {
+            addr,
+            id,
+            attributes,
+        }
+    }
+
+    fn recorded(recorded: &Recorded) -> Option<&ArmId> {
+        match recorded {
+            Recorded::PublicIp { id, .. } => Some(id),
+            Recorded::PublicIpPrefix { .. }
+            | Recorded::LoadBalancer { .. }
+            | Recorded::Guest { .. } => None,
+        }
+    }
+}
+
+impl Given for PublicIpPrefix {
+    type Desired = DesiredPublicIpPrefix;
+    const WORDS: &'static str = "public IP prefix";
+    const BLOCK: &'static str = "public_ip_prefix";
+    const TABLE: &'static [Attribute] = PUBLIC_IP_PREFIX;
+
+    fn new(id: ArmId, attributes: Attributes) -> Self {
+        Self {
+            id,
+            attributes,
+            block: None,
+            failed: false,
+            rest: serde_json::Map::new(),
+        }
+    }
+
+    fn id(&self) -> &ArmId {
+        &self.id
+    }
+
+    fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    fn attributes_mut(&mut self) -> &mut Attributes {
+        &mut self.attributes
+    }
+
+    fn failed(&self) -> bool {
+        self.failed
+    }
+
+    fn forget_failure(&mut self) {
+        self.failed = false;
+    }
+
+    fn given(&self) -> Option<String> {
+        self.block.map(|block| block.to_string())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Self::fingerprint(self)
+    }
+
+    fn reliance(&self) -> Reliance {
+        Reliance::PublicIpPrefix {
+            id: self.id.clone(),
+            fingerprint: Self::fingerprint(self),
+        }
+    }
+
+    fn wanted(desired: &DesiredPublicIpPrefix) -> (&ArmId, &Attributes, &Lifecycle) {
+        (&desired.id, &desired.attributes, &desired.lifecycle)
+    }
+
+    fn record(addr: Addr, id: ArmId, attributes: Attributes) -> StateEdit {
+        StateEdit::PublicIpPrefix {
+            addr,
+            id,
+            attributes,
+        }
+    }
+
+    fn recorded(recorded: &Recorded) -> Option<&ArmId> {
+        match recorded {
+            Recorded::PublicIpPrefix { id, .. } => Some(id),
+            Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. } | Recorded::Guest { .. } => {
+                None
+            }
+        }
+    }
+}
+
+pub type PublicIpPlan = GivenPlan<PublicIp>;
+pub type PublicIpPrefixPlan = GivenPlan<PublicIpPrefix>;
+
+/// What happens to one of them.
 #[derive(Debug)]
-pub struct PublicIpPlan {
+pub struct GivenPlan<T> {
     pub addr: Addr,
     pub id: ArmId,
     pub change: Change,
     pub before: Fingerprint,
     /// What to PUT; `None` where nothing is written.
-    pub put: Option<PublicIp>,
+    pub put: Option<T>,
     pub delete: bool,
     pub record: Vec<StateEdit>,
     pub relies_on: Option<Reliance>,
@@ -26,32 +202,25 @@ pub struct PublicIpPlan {
     pub readable: bool,
 }
 
-fn overlay(desired: &DesiredPublicIp, observed: Option<&PublicIp>) -> PublicIp {
+fn overlay<T: Given>(desired: &T::Desired, observed: Option<&T>) -> T {
+    let (id, wanted, lifecycle) = T::wanted(desired);
     let mut after = observed.cloned().unwrap_or_else(|| {
-        // A new address is Standard: Basic was retired on 30 September 2025.
+        // Everything new is Standard: Basic was retired on 30 September 2025.
         let attributes = [("sku".to_owned(), Attr::Text("Standard".to_owned()))].into();
-        PublicIp {
-            id: desired.id.clone(),
-            attributes,
-            address: None,
-            failed: false,
-            rest: serde_json::Map::new(),
-        }
+        T::new(id.clone(), attributes)
     });
-    after.failed = false;
-    for (name, value) in &desired.attributes {
-        if observed.is_some() && desired.lifecycle.ignore_changes.ignores(name) {
+    after.forget_failure();
+    for (name, value) in wanted {
+        if observed.is_some() && lifecycle.ignore_changes.ignores(name) {
             continue;
         }
-        after.attributes.insert(name.clone(), value.clone());
+        after.attributes_mut().insert(name.clone(), value.clone());
     }
     if observed.is_none() {
-        for attribute in PUBLIC_IP {
-            if let Some(value) = crate::model::item::effective(&after.attributes, attribute) {
-                after
-                    .attributes
-                    .entry(attribute.name.to_owned())
-                    .or_insert(value);
+        for attribute in T::TABLE {
+            if let Some(value) = effective(after.attributes(), attribute) {
+                let name = attribute.name.to_owned();
+                after.attributes_mut().entry(name).or_insert(value);
             }
         }
     }
@@ -59,35 +228,36 @@ fn overlay(desired: &DesiredPublicIp, observed: Option<&PublicIp>) -> PublicIp {
 }
 
 /// One that is declared.
-pub fn declared(
+pub fn declared<T: Given>(
     addr: &Addr,
-    desired: &DesiredPublicIp,
-    observation: Option<&Observation<PublicIp>>,
+    desired: &T::Desired,
+    observation: Option<&Observation<T>>,
     recorded: Option<&Recorded>,
-) -> PublicIpPlan {
+) -> GivenPlan<T> {
     let observed = observation.and_then(Observation::present);
+    let id = T::wanted(desired).0;
     let after = overlay(desired, observed);
     let mut fields = diff(
-        PUBLIC_IP,
-        &observed.map(|o| o.attributes.clone()).unwrap_or_default(),
-        &after.attributes,
+        T::TABLE,
+        &observed.map(|o| o.attributes().clone()).unwrap_or_default(),
+        after.attributes(),
     );
     // What failed is written again, even if it reads as asked: Azure did not bring it about.
-    if observed.is_some_and(|o| o.failed) {
+    if observed.is_some_and(T::failed) {
         fields.push(FieldDiff::failed_before());
     }
-    let mut plan = PublicIpPlan {
+    let mut plan = GivenPlan {
         addr: addr.clone(),
-        id: desired.id.clone(),
-        before: observed.map(PublicIp::fingerprint).unwrap_or_default(),
+        id: id.clone(),
+        before: observed.map(T::fingerprint).unwrap_or_default(),
         change: change(addr, Action::NoOp, about(&after)),
         put: None,
         delete: false,
-        record: vec![StateEdit::PublicIp {
-            addr: addr.clone(),
-            id: desired.id.clone(),
-            attributes: after.attributes.clone(),
-        }],
+        record: vec![T::record(
+            addr.clone(),
+            id.clone(),
+            after.attributes().clone(),
+        )],
         relies_on: None,
         blocked: unread(addr, observation),
         readable: !matches!(observation, Some(Observation::Unreadable { .. })),
@@ -95,11 +265,10 @@ pub fn declared(
     if !plan.readable {
         return plan;
     }
-    plan.blocked = replacing(addr, &fields, observed.is_some());
-    if let Some(Recorded::PublicIp { id, .. }) = recorded
-        && *id != desired.id
-    {
-        plan.blocked.push(other_id(addr, id, &desired.id));
+    plan.blocked = replacing::<T>(addr, &fields, observed.is_some());
+    let recorded = recorded.and_then(T::recorded);
+    if let Some(known) = recorded.filter(|known| *known != id) {
+        plan.blocked.push(other_id(addr, known, id));
     }
     plan.change.action = match (observed, recorded) {
         (None, _) => Action::Create,
@@ -108,22 +277,16 @@ pub fn declared(
         (Some(_), Some(_)) => Action::Update,
     };
     match observed {
-        Some(observed) if fields.is_empty() => {
-            plan.relies_on = Some(Reliance::PublicIp {
-                id: observed.id.clone(),
-                fingerprint: observed.fingerprint(),
-                address: observed.address,
-            });
-        }
+        Some(observed) if fields.is_empty() => plan.relies_on = Some(observed.reliance()),
         Some(_) | None => plan.put = Some(after),
     }
     plan.change.fields = fields;
     plan
 }
 
-fn replacing(addr: &Addr, fields: &[FieldDiff], exists: bool) -> Vec<String> {
+fn replacing<T: Given>(addr: &Addr, fields: &[FieldDiff], exists: bool) -> Vec<String> {
     let replaces = |field: &&FieldDiff| {
-        PUBLIC_IP
+        T::TABLE
             .iter()
             .any(|a| a.name == field.name && a.on_change == OnChange::Replace)
     };
@@ -133,22 +296,24 @@ fn replacing(addr: &Addr, fields: &[FieldDiff], exists: bool) -> Vec<String> {
         .filter(replaces)
         .map(|field| {
             format!(
-                "{addr}: {} cannot be changed in place, and a public IP address is never given up by the way; \
-                 put the value back or declare another public_ip",
-                field.name
+                "{addr}: {} cannot be changed in place, and a {} is never given up by the way; \
+                 put the value back or declare another {}",
+                field.name,
+                T::WORDS,
+                T::BLOCK
             )
         })
         .collect()
 }
 
 /// One that the state knows and the configuration does not.
-pub fn undeclared(
+pub fn undeclared<T: Given>(
     addr: &Addr,
     id: &ArmId,
-    observation: Option<&Observation<PublicIp>>,
+    observation: Option<&Observation<T>>,
     mode: Mode,
     release: bool,
-) -> PublicIpPlan {
+) -> GivenPlan<T> {
     let observed = observation.and_then(Observation::present);
     let mut change = change(
         addr,
@@ -165,11 +330,11 @@ pub fn undeclared(
         };
         change.notes.push(how.to_owned());
     }
-    PublicIpPlan {
+    GivenPlan {
         addr: addr.clone(),
         id: id.clone(),
         change,
-        before: observed.map(PublicIp::fingerprint).unwrap_or_default(),
+        before: observed.map(T::fingerprint).unwrap_or_default(),
         put: None,
         delete,
         record: vec![StateEdit::Remove { addr: addr.clone() }],
@@ -179,7 +344,7 @@ pub fn undeclared(
     }
 }
 
-fn unread(addr: &Addr, observation: Option<&Observation<PublicIp>>) -> Vec<String> {
+fn unread<T>(addr: &Addr, observation: Option<&Observation<T>>) -> Vec<String> {
     match observation {
         Some(Observation::Unreadable { why }) => vec![format!("{addr} could not be read: {why}")],
         Some(Observation::Present(_) | Observation::Absent) | None => Vec::new(),
@@ -193,11 +358,10 @@ fn change(addr: &Addr, action: Action, about: String) -> Change {
     }
 }
 
-fn about(public_ip: &PublicIp) -> String {
-    let text = |name: &str| public_ip.attributes.get(name).map(ToString::to_string);
-    let address = public_ip.address.map(|a| a.to_string());
-    let group = public_ip.id.resource_group().map(str::to_owned);
-    let parts: Vec<String> = [address, text("sku"), group, text("location")]
+fn about<T: Given>(given: &T) -> String {
+    let text = |name: &str| given.attributes().get(name).map(ToString::to_string);
+    let group = given.id().resource_group().map(str::to_owned);
+    let parts: Vec<String> = [given.given(), text("sku"), group, text("location")]
         .into_iter()
         .flatten()
         .collect();

@@ -15,7 +15,7 @@ use super::past::{
     let_go, let_go_items, moved, not_importable, note_item_moves, pending_moves, protected,
     record_moves,
 };
-use super::public_ip::{self, PublicIpPlan};
+use super::public_ip::{self, Given, GivenPlan, PublicIpPlan, PublicIpPrefixPlan};
 use super::reliances::reliances;
 use super::select::select;
 use super::stages::{Moves, moves};
@@ -24,10 +24,10 @@ use super::topology::{Scene, topology};
 use super::traffic::{Flows, traffic};
 use super::wanted::needed;
 use super::{Change, Mode, Output, PLAN_FORMAT, PLAN_VERSION, Plan, Reads, Rollout};
-use crate::config::{self, Configuration, Desired};
+use crate::config::{self, Configuration, Desired, Removed};
 use crate::model::guest::{BY_SCRIPT, Claim, GuestFacts};
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, Kind, Severity};
+use crate::model::{Addr, ArmId, Kind, Severity};
 use crate::state::{Recorded, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -118,6 +118,7 @@ struct Draft {
     claim: Claim,
     predecessors: BTreeSet<String>,
     public: PublicAddresses,
+    public_ip_prefixes: Vec<PublicIpPrefixPlan>,
     public_ips: Vec<PublicIpPlan>,
     load_balancers: Vec<LoadBalancerPlan>,
     guests: Vec<GuestPlan>,
@@ -143,6 +144,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         claim,
         predecessors,
         public,
+        public_ip_prefixes,
         public_ips,
         mut load_balancers,
         mut guests,
@@ -153,13 +155,20 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         .filter(|guest| !question.observed.guests.contains_key(&guest.addr))
         .count();
     let mut steps = steps(&Work {
+        public_ip_prefixes: &public_ip_prefixes,
         public_ips: &public_ips,
         load_balancers: &load_balancers,
         guests: &guests,
         moves: &moves,
     });
-    let mut blocks = blocks(&public_ips, &load_balancers, &guests, question.observed);
-    let complete = complete(&load_balancers, &public_ips, &guests)
+    let mut blocks = blocks(
+        &public_ip_prefixes,
+        &public_ips,
+        &load_balancers,
+        &guests,
+        question.observed,
+    );
+    let complete = complete(&load_balancers, &public_ip_prefixes, &public_ips, &guests)
         && unreadable_data(desired, question.observed).is_empty();
     let mut findings = findings(
         &load_balancers,
@@ -173,9 +182,10 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
         (a.severity, &a.code, &a.addr, &a.what).cmp(&(b.severity, &b.code, &b.addr, &b.what))
     });
     let deadly = findings.iter().any(|f| f.severity == Severity::Error);
-    let mut changes: Vec<Change> = public_ips
+    let mut changes: Vec<Change> = public_ip_prefixes
         .iter()
         .map(|p| p.change.clone())
+        .chain(public_ips.iter().map(|p| p.change.clone()))
         .chain(load_balancers.iter().map(|p| p.change.clone()))
         .chain(guests.iter().map(|p| p.change.clone()))
         .collect();
@@ -244,7 +254,14 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
             public: &public,
         }),
         steps,
-        relies_on: reliances(question, desired, &public_ips, &load_balancers, &guests),
+        relies_on: reliances(
+            question,
+            desired,
+            &public_ip_prefixes,
+            &public_ips,
+            &load_balancers,
+            &guests,
+        ),
         not_yet_applied,
         drift,
         topology,
@@ -287,7 +304,20 @@ fn draft(question: &Question<'_>, desired: &Desired) -> Draft {
     }
     // Destroying still reads addresses from the configuration: it knows them even where the state does not.
     let public = PublicAddresses::new(&question.configuration.desired, Some(question.observed));
-    let public_ips = plan_public_ips(question, desired);
+    let public_ip_prefixes = plan_given(
+        question,
+        Kind::PublicIpPrefix,
+        &desired.public_ip_prefixes,
+        &question.observed.public_ip_prefixes,
+        &desired.removed,
+    );
+    let public_ips = plan_given(
+        question,
+        Kind::PublicIp,
+        &desired.public_ips,
+        &question.observed.public_ips,
+        &desired.removed,
+    );
     let load_balancers = plan_load_balancers(question, desired, &public);
     let rules = Rules::new(desired, question.observed, &load_balancers, &public);
     // Every guest is wanted that is declared or recorded, so the reads and the plan cannot disagree.
@@ -329,6 +359,7 @@ fn draft(question: &Question<'_>, desired: &Desired) -> Draft {
         claim,
         predecessors,
         public,
+        public_ip_prefixes,
         public_ips,
         load_balancers,
         guests,
@@ -381,31 +412,32 @@ fn orphans(
         .collect()
 }
 
-fn plan_public_ips(question: &Question<'_>, desired: &Desired) -> Vec<PublicIpPlan> {
-    let observed = &question.observed.public_ips;
-    let mut plans: Vec<PublicIpPlan> = desired
-        .public_ips
-        .iter()
-        .map(|(addr, wanted)| {
-            let recorded = question.prior.and_then(|p| p.resources.get(addr));
-            public_ip::declared(addr, wanted, observed.get(&wanted.id), recorded)
-        })
-        .collect();
-    for (addr, recorded) in orphans(question.prior, Kind::PublicIp, |a| {
-        desired.public_ips.contains_key(a)
-    }) {
-        if let Recorded::PublicIp { id, .. } = recorded {
-            let release = question.release_addresses && !let_go(addr, &desired.removed);
-            plans.push(public_ip::undeclared(
-                addr,
-                id,
-                observed.get(id),
-                question.mode,
-                release,
-            ));
-        }
-    }
-    plans
+fn plan_given<T: Given>(
+    question: &Question<'_>,
+    kind: Kind,
+    wanted: &BTreeMap<Addr, T::Desired>,
+    observed: &BTreeMap<ArmId, Observation<T>>,
+    removed: &[Removed],
+) -> Vec<GivenPlan<T>> {
+    let declared = wanted.iter().map(|(addr, desired)| {
+        let recorded = question.prior.and_then(|p| p.resources.get(addr));
+        let observation = observed.get(T::wanted(desired).0);
+        public_ip::declared(addr, desired, observation, recorded)
+    });
+    let orphans = orphans(question.prior, kind, |addr| wanted.contains_key(addr));
+    let left = orphans.into_iter().filter_map(|(addr, recorded)| {
+        let id = T::recorded(recorded)?;
+        let release = question.release_addresses && !let_go(addr, removed);
+        let seen = observed.get(id);
+        Some(public_ip::undeclared(
+            addr,
+            id,
+            seen,
+            question.mode,
+            release,
+        ))
+    });
+    declared.chain(left).collect()
 }
 
 fn plan_load_balancers(

@@ -2,7 +2,7 @@
 
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
-use super::public_ip::PublicIpPlan;
+use super::public_ip::{PublicIpPlan, PublicIpPrefixPlan};
 use super::{Question, Reliance};
 use crate::config::Desired;
 use crate::model::observed::Observation;
@@ -11,13 +11,15 @@ use crate::model::observed::Observation;
 pub fn reliances(
     question: &Question<'_>,
     desired: &Desired,
+    public_ip_prefixes: &[PublicIpPrefixPlan],
     public_ips: &[PublicIpPlan],
     load_balancers: &[LoadBalancerPlan],
     guests: &[GuestPlan],
 ) -> Vec<Reliance> {
-    let mut all: Vec<Reliance> = public_ips
-        .iter()
-        .filter_map(|p| p.relies_on.clone())
+    let prefixes = public_ip_prefixes.iter().map(|p| p.relies_on.clone());
+    let mut all: Vec<Reliance> = prefixes
+        .chain(public_ips.iter().map(|p| p.relies_on.clone()))
+        .flatten()
         .collect();
     for plan in load_balancers.iter().filter(|p| !p.writes()) {
         if let Some(observed) = &plan.observed {

@@ -1,5 +1,6 @@
 //! The order of work: expand → switch → contract. What is sent, in which order, and why each step waits.
 
+mod given;
 mod guests;
 mod load_balancers;
 mod nics;
@@ -9,12 +10,13 @@ pub use numbers::renumber;
 
 use super::guest::GuestPlan;
 use super::load_balancer::LoadBalancerPlan;
-use super::public_ip::PublicIpPlan;
+use super::public_ip::{PublicIpPlan, PublicIpPrefixPlan};
 use super::stages::{Moves, Stages, stages};
 use super::title;
 use super::{Action, Edge, Phase, Step, StepAction, StepId};
 use crate::model::{Addr, ArmId};
 use crate::state::StateEdit;
+use given::{give_up, given};
 use guests::{contract, expand, expand_late, guest_edits};
 use load_balancers::{ahead, behind, deletions, main};
 use nics::{When, nics};
@@ -23,6 +25,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Everything that is going to happen, before it is put in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Work<'a> {
+    pub public_ip_prefixes: &'a [PublicIpPrefixPlan],
     pub public_ips: &'a [PublicIpPlan],
     pub load_balancers: &'a [LoadBalancerPlan],
     pub guests: &'a [GuestPlan],
@@ -80,6 +83,7 @@ impl Draft {
 /// Which step does what, to draw edges between them.
 #[derive(Default)]
 struct Index {
+    public_ip_prefix: BTreeMap<ArmId, StepId>,
     public_ip: BTreeMap<ArmId, StepId>,
     ahead: BTreeMap<ArmId, StepId>,
     main: BTreeMap<ArmId, StepId>,
@@ -102,7 +106,7 @@ pub fn steps(work: &Work<'_>) -> Vec<Step> {
         .map(|plan| (plan, stages(plan, work.guests, work.moves)))
         .collect();
 
-    public_ips(&mut draft, &mut index, work.public_ips);
+    given(&mut draft, &mut index, work);
     ahead(&mut draft, &mut index, &staged);
     let late = expand(&mut draft, &mut index, work.guests, &staged);
     let first_nics = nics(&mut draft, &mut index, work, &staged, When::Before);
@@ -112,70 +116,15 @@ pub fn steps(work: &Work<'_>) -> Vec<Step> {
     behind(&mut draft, &mut index, work.guests, &staged);
     deletions(&mut draft, &mut index, work.load_balancers, work.guests);
     contract(&mut draft, &index, work);
-    release_addresses(&mut draft, &index, work.public_ips);
+    give_up(&mut draft, &index, work);
     records(&mut draft, work);
     renumber(draft.steps)
 }
 
-fn public_ips(draft: &mut Draft, index: &mut Index, plans: &[PublicIpPlan]) {
-    for plan in plans {
-        if let Some(resource) = &plan.put {
-            let action = StepAction::PutPublicIp {
-                before: plan.before.clone(),
-                after: resource.fingerprint(),
-                resource: resource.clone(),
-            };
-            let title = title::public_ip(plan.change.action);
-            let id = draft.push(
-                Phase::Expand,
-                &plan.addr,
-                title,
-                action,
-                plan.record.clone(),
-            );
-            index.public_ip.insert(plan.id.clone(), id);
-        }
-    }
-}
-
-fn release_addresses(draft: &mut Draft, index: &Index, plans: &[PublicIpPlan]) {
-    for plan in plans.iter().filter(|p| p.delete) {
-        let action = StepAction::DeletePublicIp {
-            id: plan.id.clone(),
-            before: plan.before.clone(),
-        };
-        let title = "give the address up".to_owned();
-        let id = draft.push(
-            Phase::Contract,
-            &plan.addr,
-            title,
-            action,
-            plan.record.clone(),
-        );
-        for last in index.last.values().copied().collect::<Vec<_>>() {
-            draft.wait(id, Some(last), "no frontend stands on it any more");
-        }
-    }
-}
-
 /// What is only written down: adoptions, forgettings, guests that are gone.
 fn records(draft: &mut Draft, work: &Work<'_>) {
-    for plan in work
-        .public_ips
-        .iter()
-        .filter(|p| p.put.is_none() && !p.delete)
-    {
-        if plan.change.action != Action::NoOp {
-            let title = title::record(plan.change.action);
-            draft.push(
-                Phase::Contract,
-                &plan.addr,
-                title,
-                StepAction::Record,
-                plan.record.clone(),
-            );
-        }
-    }
+    given::record(draft, work.public_ip_prefixes);
+    given::record(draft, work.public_ips);
     for plan in work.load_balancers.iter().filter(|p| !p.writes()) {
         if plan.change.action != Action::NoOp {
             let title = title::record(plan.change.action);

@@ -30,6 +30,7 @@ pub struct Deletion<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Noun {
     LoadBalancer,
+    PublicIpPrefix,
     PublicIp,
     Item(ItemKind),
     Membership,
@@ -99,7 +100,9 @@ impl Step {
                 Connection::RunCommand { .. } => 20,
                 Connection::Ssh { .. } | Connection::Local => return None,
             },
-            StepAction::PutPublicIp { .. }
+            StepAction::PutPublicIpPrefix { .. }
+            | StepAction::DeletePublicIpPrefix { .. }
+            | StepAction::PutPublicIp { .. }
             | StepAction::DeletePublicIp { .. }
             // It may be over at once; how long it takes is up to the applications.
             | StepAction::WaitForListeners { .. }
@@ -162,6 +165,7 @@ impl Change {
 impl Tally {
     fn add(&mut self, change: &Change) {
         match change.addr.kind {
+            Kind::PublicIpPrefix => self.one(change.action, Noun::PublicIpPrefix),
             Kind::PublicIp => self.one(change.action, Noun::PublicIp),
             Kind::LoadBalancer => {
                 // An update of a load balancer is the updates of what it holds, unless it is its own attributes.

@@ -91,7 +91,8 @@ pub fn lose(touches: &Shared<Touch>) -> String {
     format!("without {}", entries(touches))
 }
 
-pub fn public_ip(action: Action) -> String {
+/// Of a public IP address or a block of them.
+pub fn given(action: Action) -> String {
     match action {
         Action::Create => "create".to_owned(),
         Action::Update | Action::Adopt | Action::Replace => "update".to_owned(),

@@ -352,7 +352,9 @@ fn main_write(steps: &[Step], id: &ArmId) -> Option<StepId> {
     let writes = |step: &&Step| match &step.action {
         StepAction::PutLoadBalancer { resource, .. } => resource.id == *id,
         StepAction::DeleteLoadBalancer { id: deleted, .. } => deleted == id,
-        StepAction::PutPublicIp { .. }
+        StepAction::PutPublicIpPrefix { .. }
+        | StepAction::DeletePublicIpPrefix { .. }
+        | StepAction::PutPublicIp { .. }
         | StepAction::DeletePublicIp { .. }
         | StepAction::PutNetworkInterface { .. }
         | StepAction::Guest(_)

@@ -3,7 +3,7 @@
 use crate::model::guest::{EntryKey, EntryState, GuestRef, Os, Touch};
 use crate::model::{
     Addr, ArmId, Digest, FieldDiff, Fingerprint, ItemKind, LoadBalancer, Protocol, PublicIp,
-    Severity, Shared, Where, digest_as_written,
+    PublicIpPrefix, Severity, Shared, Where, digest_as_written,
 };
 use crate::state::StateEdit;
 use serde::{Deserialize, Serialize};
@@ -255,6 +255,15 @@ pub struct Edge {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum StepAction {
+    PutPublicIpPrefix {
+        before: Fingerprint,
+        after: Fingerprint,
+        resource: PublicIpPrefix,
+    },
+    DeletePublicIpPrefix {
+        id: ArmId,
+        before: Fingerprint,
+    },
     PutPublicIp {
         before: Fingerprint,
         after: Fingerprint,
@@ -325,6 +334,10 @@ pub struct AwaitedService {
 #[serde(tag = "on", rename_all = "snake_case")]
 pub enum Reliance {
     LoadBalancer {
+        id: ArmId,
+        fingerprint: Fingerprint,
+    },
+    PublicIpPrefix {
         id: ArmId,
         fingerprint: Fingerprint,
     },
@@ -453,7 +466,9 @@ impl Plan {
         self.steps
             .iter()
             .filter(|s| match s.action {
-                StepAction::PutPublicIp { .. }
+                StepAction::PutPublicIpPrefix { .. }
+                | StepAction::DeletePublicIpPrefix { .. }
+                | StepAction::PutPublicIp { .. }
                 | StepAction::DeletePublicIp { .. }
                 | StepAction::PutLoadBalancer { .. }
                 | StepAction::DeleteLoadBalancer { .. }

@@ -43,6 +43,9 @@ pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
         .public_ip_prefixes
         .extend(desired.data_public_ip_prefixes.values().cloned());
     let expected = desired.data_load_balancers.values().map(|d| &d.expected);
+    for prefix in desired.public_ip_prefixes.values() {
+        wanted.public_ip_prefixes.insert(prefix.id.clone());
+    }
     for public_ip in desired.public_ips.values() {
         wanted.public_ips.insert(public_ip.id.clone());
     }
@@ -83,6 +86,9 @@ pub fn needed(desired: &Desired, prior: Option<&State>) -> Wanted {
     }
     for (addr, recorded) in prior.into_iter().flat_map(|state| &state.resources) {
         match recorded {
+            Recorded::PublicIpPrefix { id, .. } => {
+                wanted.public_ip_prefixes.insert(id.clone());
+            }
             Recorded::PublicIp { id, .. } => {
                 wanted.public_ips.insert(id.clone());
             }

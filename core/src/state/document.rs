@@ -51,6 +51,10 @@ pub struct Writer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Recorded {
+    PublicIpPrefix {
+        id: ArmId,
+        attributes: Attributes,
+    },
     PublicIp {
         id: ArmId,
         attributes: Attributes,
@@ -86,6 +90,11 @@ pub struct RecordedInterface {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "edit", rename_all = "snake_case")]
 pub enum StateEdit {
+    PublicIpPrefix {
+        addr: Addr,
+        id: ArmId,
+        attributes: Attributes,
+    },
     PublicIp {
         addr: Addr,
         id: ArmId,
@@ -220,7 +229,9 @@ impl State {
                 entries,
                 pending,
             }),
-            Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. } => None,
+            Recorded::PublicIpPrefix { .. }
+            | Recorded::PublicIp { .. }
+            | Recorded::LoadBalancer { .. } => None,
         }
     }
 
@@ -230,12 +241,22 @@ impl State {
     ) -> Option<&mut BTreeMap<ItemKind, BTreeMap<String, Attributes>>> {
         match self.resources.get_mut(addr)? {
             Recorded::LoadBalancer { items, .. } => Some(items),
-            Recorded::PublicIp { .. } | Recorded::Guest { .. } => None,
+            Recorded::PublicIpPrefix { .. }
+            | Recorded::PublicIp { .. }
+            | Recorded::Guest { .. } => None,
         }
     }
 
     pub fn edit(&mut self, edit: &StateEdit) {
         match edit.clone() {
+            StateEdit::PublicIpPrefix {
+                addr,
+                id,
+                attributes,
+            } => {
+                self.resources
+                    .insert(addr, Recorded::PublicIpPrefix { id, attributes });
+            }
             StateEdit::PublicIp {
                 addr,
                 id,
@@ -380,7 +401,8 @@ impl State {
         });
         for edit in intents {
             let adds = match edit {
-                StateEdit::PublicIp { addr, .. }
+                StateEdit::PublicIpPrefix { addr, .. }
+                | StateEdit::PublicIp { addr, .. }
                 | StateEdit::LoadBalancer { addr, .. }
                 | StateEdit::Guest { addr, .. } => !settled.resources.contains_key(addr),
                 StateEdit::Item {
@@ -411,7 +433,8 @@ impl State {
 impl StateEdit {
     pub(super) fn addr(&self) -> &Addr {
         match self {
-            Self::PublicIp { addr, .. }
+            Self::PublicIpPrefix { addr, .. }
+            | Self::PublicIp { addr, .. }
             | Self::LoadBalancer { addr, .. }
             | Self::Item { addr, .. }
             | Self::RemoveItem { addr, .. }
@@ -429,7 +452,8 @@ impl StateEdit {
 
     fn readdress(&mut self, to: &Addr) {
         match self {
-            Self::PublicIp { addr, .. }
+            Self::PublicIpPrefix { addr, .. }
+            | Self::PublicIp { addr, .. }
             | Self::LoadBalancer { addr, .. }
             | Self::Item { addr, .. }
             | Self::RemoveItem { addr, .. }

@@ -113,16 +113,16 @@ impl State {
                 Forgotten {
                     parts: parts_of(&part.addr, &recorded),
                     id: match &recorded {
-                        Recorded::PublicIp { id, .. } | Recorded::LoadBalancer { id, .. } => {
-                            Some(id.clone())
-                        }
+                        Recorded::PublicIpPrefix { id, .. }
+                        | Recorded::PublicIp { id, .. }
+                        | Recorded::LoadBalancer { id, .. } => Some(id.clone()),
                         Recorded::Guest { .. } => None,
                     },
                     entries: match recorded {
                         Recorded::Guest { entries, .. } => entries,
-                        Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. } => {
-                            BTreeSet::new()
-                        }
+                        Recorded::PublicIpPrefix { .. }
+                        | Recorded::PublicIp { .. }
+                        | Recorded::LoadBalancer { .. } => BTreeSet::new(),
                     },
                 }
             }

@@ -11,6 +11,7 @@ mod language;
 mod model;
 mod modes;
 mod options;
+mod prefixes;
 mod review;
 mod windows;
 mod world;

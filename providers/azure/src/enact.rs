@@ -10,7 +10,9 @@ use crate::patience::until_next_look;
 use crate::wire::{decode_network_interface, encode_network_interface, has_failed};
 use async_trait::async_trait;
 use plimsoll_core::apply::{EnactAzure, Progress, WorldError};
-use plimsoll_core::model::{ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp};
+use plimsoll_core::model::{
+    ArmId, Fingerprint, LoadBalancer, NetworkInterface, PublicIp, PublicIpPrefix,
+};
 use plimsoll_core::plan::MembershipEdit;
 use serde_json::Value;
 
@@ -289,6 +291,16 @@ impl EnactAzure for Writer {
         self.put(resource, before, after, progress).await
     }
 
+    async fn put_public_ip_prefix(
+        &self,
+        resource: &PublicIpPrefix,
+        before: &Fingerprint,
+        after: &Fingerprint,
+        progress: &dyn Progress,
+    ) -> Result<PublicIpPrefix, WorldError> {
+        self.put(resource, before, after, progress).await
+    }
+
     async fn delete_load_balancer(
         &self,
         id: &ArmId,
@@ -305,6 +317,15 @@ impl EnactAzure for Writer {
         progress: &dyn Progress,
     ) -> Result<(), WorldError> {
         self.delete::<PublicIp>(id, before, progress).await
+    }
+
+    async fn delete_public_ip_prefix(
+        &self,
+        id: &ArmId,
+        before: &Fingerprint,
+        progress: &dyn Progress,
+    ) -> Result<(), WorldError> {
+        self.delete::<PublicIpPrefix>(id, before, progress).await
     }
 
     async fn put_network_interface(

@@ -4,10 +4,15 @@
 //! resource existed cannot know these, so a part also counts as planned when it is so without what Azure added.
 
 use crate::wire::{
-    Body, decode_load_balancer, decode_public_ip, encode_load_balancer, encode_public_ip,
+    Body, decode_load_balancer, decode_public_ip, decode_public_ip_prefix, encode_load_balancer,
+    encode_public_ip, encode_public_ip_prefix,
 };
-use plimsoll_core::model::schema::{Attribute, Fallback, LOAD_BALANCER, PUBLIC_IP};
-use plimsoll_core::model::{ArmId, Attributes, Fingerprint, ItemKind, LoadBalancer, PublicIp};
+use plimsoll_core::model::schema::{
+    Attribute, Fallback, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX,
+};
+use plimsoll_core::model::{
+    ArmId, Attributes, Fingerprint, ItemKind, LoadBalancer, PublicIp, PublicIpPrefix,
+};
 use serde_json::Value;
 
 /// A resource that is written whole, under a fingerprint.
@@ -85,6 +90,35 @@ impl Whole for LoadBalancer {
                 }
             }
         }
+        self
+    }
+}
+
+impl Whole for PublicIpPrefix {
+    fn id(&self) -> &ArmId {
+        &self.id
+    }
+
+    fn decode(id: &ArmId, body: &Body) -> Self {
+        decode_public_ip_prefix(id, body)
+    }
+
+    fn encode(&self) -> Body {
+        encode_public_ip_prefix(self)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Self::fingerprint(self)
+    }
+
+    /// None: reading a prefix leaves them out already.
+    fn without_known_additions(self) -> Self {
+        self
+    }
+
+    fn without_additions_to(mut self, sent: &Self) -> Self {
+        keep_only(PUBLIC_IP_PREFIX, &mut self.attributes, &sent.attributes);
+        self.rest = common(&self.rest, &sent.rest);
         self
     }
 }

@@ -107,7 +107,10 @@ impl ObserveAzure for Reader {
         let set = machine.parent().filter(|_| machine.is_of_scale_set());
         match (own, set) {
             // The model of its set says it of every instance.
-            (None, Some(set)) => self.disk(&set, "virtualMachineProfile/storageProfile").await,
+            (None, Some(set)) => {
+                self.disk(&set, "virtualMachineProfile/storageProfile")
+                    .await
+            }
             (own, _) => own,
         }
     }

@@ -141,7 +141,9 @@ fn known(name: &str, desired: &Desired, prior: Option<&State>) -> Result<(Addr, 
     let recorded = prior.into_iter().flat_map(|state| &state.resources);
     let recorded = recorded.filter_map(|(addr, resource)| match resource {
         Recorded::Guest { os, .. } => Some((addr, *os)),
-        Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. } => None,
+        Recorded::PublicIpPrefix { .. }
+        | Recorded::PublicIp { .. }
+        | Recorded::LoadBalancer { .. } => None,
     });
     let all: Vec<(&Addr, Os)> = declared.chain(recorded).collect();
     let wanted: Option<Addr> = match name.strip_prefix("guest.") {

@@ -12,7 +12,7 @@ use plimsoll_core::config::{Configuration, Inputs, SourceSet, load};
 use plimsoll_core::lang::NoFiles;
 use plimsoll_core::model::guest::Os;
 use plimsoll_core::model::observed::{Observation, Observed};
-use plimsoll_core::model::{ArmId, ItemKind, NetworkInterface, PublicIp};
+use plimsoll_core::model::{ArmId, ItemKind, NetworkInterface, PublicIp, PublicIpPrefix};
 use plimsoll_core::plan;
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -41,6 +41,16 @@ pub(crate) async fn run(context: &Context, arguments: &ImportArguments) -> Resul
             public_ips.push(here(&ip, azure.public_ip(&ip).await)?);
         }
     }
+    let of_frontends = load_balancer.of_kind(ItemKind::Frontend);
+    let of_frontends = of_frontends.filter_map(|frontend| frontend.text("public_ip_prefix"));
+    let of_addresses = public_ips.iter();
+    let of_addresses =
+        of_addresses.filter_map(|ip| ip.attributes.get("public_ip_prefix")?.as_text());
+    let prefixes: BTreeSet<ArmId> = of_frontends.chain(of_addresses).map(ArmId::new).collect();
+    let mut public_ip_prefixes: Vec<PublicIpPrefix> = Vec::new();
+    for prefix in &prefixes {
+        public_ip_prefixes.push(here(prefix, azure.public_ip_prefix(prefix).await)?);
+    }
     let members = load_balancer.members.values().flatten();
     let interfaces: BTreeSet<ArmId> = members
         .filter_map(ArmId::parent)
@@ -60,6 +70,7 @@ pub(crate) async fn run(context: &Context, arguments: &ImportArguments) -> Resul
     }
     let mut existing = Existing {
         load_balancer,
+        public_ip_prefixes,
         public_ips,
         network_interfaces,
         windows,

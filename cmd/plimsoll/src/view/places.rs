@@ -18,6 +18,7 @@ impl<'a> Places<'a> {
     pub(crate) fn of(&self, addr: &Addr, text: &str) -> Option<Place> {
         let (desired, told) = self.known?;
         let span = match addr.kind {
+            Kind::PublicIpPrefix => &desired.public_ip_prefixes.get(addr)?.span,
             Kind::PublicIp => &desired.public_ips.get(addr)?.span,
             Kind::Guest => &desired.guests.get(addr)?.span,
             Kind::LoadBalancer => match desired.load_balancers.get(addr) {

@@ -6,6 +6,7 @@ use plimsoll_core::plan::{Action, Noun, Tally};
 fn noun(noun: Noun) -> &'static str {
     match noun {
         Noun::LoadBalancer => "load balancer",
+        Noun::PublicIpPrefix => "public IP prefix",
         Noun::PublicIp => "public IP",
         Noun::Item(kind) => words::item_noun(kind),
         Noun::Membership => "pool membership",

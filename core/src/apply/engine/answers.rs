@@ -79,13 +79,15 @@ impl<'a> Run<'a> {
                 let fingerprint = match &found {
                     Found::LoadBalancer(found) => Some(found.fingerprint()),
                     Found::PublicIp(found) => Some(found.fingerprint()),
+                    Found::PublicIpPrefix(found) => Some(found.fingerprint()),
                     Found::Guest(_) | Found::Nothing => None,
                 };
                 match found {
                     Found::LoadBalancer(found) => self.known.load_balancer(&found),
                     Found::PublicIp(found) => self.known.public_ip(&found),
                     Found::Guest(facts) => self.known.guest(&step.addr, *facts),
-                    Found::Nothing => {}
+                    // Its addresses become known with those that are taken from it.
+                    Found::PublicIpPrefix(_) | Found::Nothing => {}
                 }
                 let intent = self.intent(step);
                 for edit in &intent {

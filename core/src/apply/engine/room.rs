@@ -30,7 +30,9 @@ pub(super) enum Lane {
 impl Lane {
     fn of(action: &StepAction) -> Self {
         match action {
-            StepAction::PutPublicIp { .. }
+            StepAction::PutPublicIpPrefix { .. }
+            | StepAction::DeletePublicIpPrefix { .. }
+            | StepAction::PutPublicIp { .. }
             | StepAction::DeletePublicIp { .. }
             | StepAction::PutLoadBalancer { .. }
             | StepAction::DeleteLoadBalancer { .. }

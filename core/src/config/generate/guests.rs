@@ -89,7 +89,8 @@ fn guest(writer: &Writer<'_>, out: &mut String, machine: &Machine) {
         };
         let mut all = nic.ip_configurations.iter();
         let configuration = all.find(|(name, _)| name.eq_ignore_ascii_case(member.name()));
-        first_address = first_address.or_else(|| configuration.and_then(|(_, c)| c.private_address));
+        first_address =
+            first_address.or_else(|| configuration.and_then(|(_, c)| c.private_address));
         let pools: Vec<String> = pools.iter().filter_map(|pool| writer.pool(pool)).collect();
         line(
             out,

@@ -11,9 +11,12 @@ pub use inside::Inside;
 use super::GuestMode;
 use crate::lang;
 use crate::model::item::default_of;
-use crate::model::schema::{Attribute, Fallback, LOAD_BALANCER, PUBLIC_IP, Shape, Target};
+use crate::model::schema::{
+    Attribute, Fallback, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX, Shape, Target,
+};
 use crate::model::{
     ArmId, Attr, Attributes, Item, ItemKind, LoadBalancer, NetworkInterface, PublicIp,
+    PublicIpPrefix,
 };
 use guests::Machine;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +26,7 @@ use std::fmt::Write as _;
 #[derive(Clone, Debug)]
 pub struct Existing {
     pub load_balancer: LoadBalancer,
+    pub public_ip_prefixes: Vec<PublicIpPrefix>,
     pub public_ips: Vec<PublicIp>,
     pub network_interfaces: Vec<NetworkInterface>,
     /// Virtual machines that run Windows.
@@ -66,6 +70,8 @@ struct Writer<'a> {
     existing: &'a Existing,
     lb: &'a LoadBalancer,
     label: String,
+    /// Id → label of the prefixes that are declared.
+    public_ip_prefixes: BTreeMap<ArmId, String>,
     /// Id → label of the public IP addresses that are declared.
     public_ips: BTreeMap<ArmId, String>,
     /// Kind and folded name → label of the items that are declared.
@@ -82,39 +88,46 @@ impl<'a> Writer<'a> {
             existing,
             lb,
             label: label(lb.id.name(), &mut BTreeSet::new()),
+            public_ip_prefixes: BTreeMap::new(),
             public_ips: BTreeMap::new(),
             items: BTreeMap::new(),
             left_out: Vec::new(),
             machines: Vec::new(),
         };
-        writer.choose_public_ips();
+        let prefixes = existing.public_ip_prefixes.iter();
+        let prefixes: Vec<_> = prefixes.map(|p| (&p.id, &p.attributes)).collect();
+        writer.public_ip_prefixes = writer.chosen("public IP prefix", PUBLIC_IP_PREFIX, &prefixes);
+        let public_ips = existing.public_ips.iter();
+        let public_ips: Vec<_> = public_ips.map(|ip| (&ip.id, &ip.attributes)).collect();
+        writer.public_ips = writer.chosen("public IP address", PUBLIC_IP, &public_ips);
         writer.choose_items();
         writer.machines = guests::machines(existing);
         writer
     }
 
-    fn choose_public_ips(&mut self) {
+    /// Those that can be declared, each with a label.
+    fn chosen(
+        &mut self,
+        words: &str,
+        table: &[Attribute],
+        all: &[(&ArmId, &Attributes)],
+    ) -> BTreeMap<ArmId, String> {
         let mut used = BTreeSet::new();
-        for ip in &self.existing.public_ips {
-            let here = ip.id.subscription().is_some_and(|s| {
-                self.lb
-                    .id
-                    .subscription()
-                    .is_some_and(|l| l.eq_ignore_ascii_case(s))
-            });
-            if !here {
-                self.left_out.push(format!(
-                    "public IP address {} is in another subscription",
-                    ip.id.name()
-                ));
-            } else if let Some(why) = unsayable(PUBLIC_IP, &ip.attributes) {
-                self.left_out
-                    .push(format!("public IP address {}: {why}", ip.id.name()));
+        let mut chosen = BTreeMap::new();
+        let here = self.lb.id.subscription().unwrap_or_default();
+        for (id, attributes) in all {
+            let there = id.subscription().unwrap_or_default();
+            if !there.eq_ignore_ascii_case(here) {
+                let name = id.name();
+                let left = format!("{words} {name} is in another subscription");
+                self.left_out.push(left);
+            } else if let Some(why) = unsayable(table, attributes) {
+                self.left_out.push(format!("{words} {}: {why}", id.name()));
             } else {
-                self.public_ips
-                    .insert(ip.id.clone(), label(ip.id.name(), &mut used));
+                chosen.insert((*id).clone(), label(id.name(), &mut used));
             }
         }
+        chosen
     }
 
     fn choose_items(&mut self) {
@@ -183,17 +196,17 @@ impl<'a> Writer<'a> {
                 quote(subscription)
             ),
         );
-        let declared = self
-            .existing
-            .public_ips
-            .iter()
-            .filter_map(|ip| Some((ip, self.public_ips.get(&ip.id)?)));
-        for (ip, label) in declared {
-            line(&mut out, &format!("public_ip {} {{", quote(label)));
-            head(&mut out, &ip.id, label);
-            self.attributes(&mut out, PUBLIC_IP, &ip.attributes);
-            line(&mut out, "}\n");
-            import(&mut out, &format!("public_ip.{label}"), &ip.id);
+        for prefix in &self.existing.public_ip_prefixes {
+            if let Some(label) = self.public_ip_prefixes.get(&prefix.id) {
+                let written = (&prefix.id, PUBLIC_IP_PREFIX, &prefix.attributes);
+                self.whole(&mut out, "public_ip_prefix", label, written);
+            }
+        }
+        for ip in &self.existing.public_ips {
+            if let Some(label) = self.public_ips.get(&ip.id) {
+                let written = (&ip.id, PUBLIC_IP, &ip.attributes);
+                self.whole(&mut out, "public_ip", label, written);
+            }
         }
         line(
             &mut out,
@@ -217,6 +230,21 @@ impl<'a> Writer<'a> {
         );
         guests::write(self, &mut out);
         out
+    }
+
+    /// A block without blocks in it, and its import.
+    fn whole(
+        &self,
+        out: &mut String,
+        word: &str,
+        label: &str,
+        (id, table, attributes): (&ArmId, &[Attribute], &Attributes),
+    ) {
+        line(out, &format!("{word} {} {{", quote(label)));
+        head(out, id, label);
+        self.attributes(out, table, attributes);
+        line(out, "}\n");
+        import(out, &format!("{word}.{label}"), id);
     }
 
     fn item(&self, out: &mut String, kind: ItemKind, item: &Item, label: &str) {
@@ -313,6 +341,10 @@ impl<'a> Writer<'a> {
                 Some(label) => format!("public_ip.{label}"),
                 None => quote(id),
             },
+            Target::PublicIpPrefix => match self.public_ip_prefixes.get(&arm) {
+                Some(label) => format!("public_ip_prefix.{label}"),
+                None => quote(id),
+            },
             Target::Item(kind) if arm.parent().as_ref() == Some(&self.lb.id) => {
                 let key = (kind, arm.name().to_ascii_lowercase());
                 match self.items.get(&key) {
@@ -320,7 +352,7 @@ impl<'a> Writer<'a> {
                     None => quote(arm.name()),
                 }
             }
-            Target::Item(_) | Target::PublicIpPrefix | Target::Foreign => quote(id),
+            Target::Item(_) | Target::Foreign => quote(id),
         }
     }
 }

@@ -35,7 +35,12 @@ pub fn placed(
     let declared = desired.guests.get(addr);
     let recorded = match prior.and_then(|p| p.resources.get(addr)) {
         Some(Recorded::Guest { interfaces, .. }) => interfaces.as_slice(),
-        Some(Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. }) | None => &[],
+        Some(
+            Recorded::PublicIpPrefix { .. }
+            | Recorded::PublicIp { .. }
+            | Recorded::LoadBalancer { .. },
+        )
+        | None => &[],
     };
     if declared.is_none() && let_go(addr, &desired.removed) {
         let note = "it keeps what it holds; plimsoll no longer looks after it";

@@ -146,6 +146,8 @@ pub(super) fn recorded_item<'a>(
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, found)| found),
-        Recorded::PublicIp { .. } | Recorded::Guest { .. } => None,
+        Recorded::PublicIpPrefix { .. } | Recorded::PublicIp { .. } | Recorded::Guest { .. } => {
+            None
+        }
     }
 }

@@ -56,6 +56,14 @@ fn wait_for_addresses(draft: &mut Draft, index: &Index, step: StepId, resource: 
             let public_ip = index.public_ip.get(&ArmId::new(id)).copied();
             draft.wait(step, public_ip, "the frontend stands on this address");
         }
+        if let Some(id) = frontend.text("public_ip_prefix") {
+            let prefix = index.public_ip_prefix.get(&ArmId::new(id)).copied();
+            draft.wait(
+                step,
+                prefix,
+                "the frontend takes its addresses from this prefix",
+            );
+        }
     }
 }
 

@@ -79,8 +79,12 @@ impl ObserveAzure for World {
         })
     }
 
-    async fn public_ip_prefix(&self, _id: &ArmId) -> Observation<PublicIpPrefix> {
-        Observation::Absent
+    async fn public_ip_prefix(&self, id: &ArmId) -> Observation<PublicIpPrefix> {
+        self.with(|w| {
+            w.reads += 1;
+            let found = w.public_ip_prefixes.get(id).cloned();
+            found.map_or(Observation::Absent, Observation::Present)
+        })
     }
 
     async fn network_interface(&self, id: &ArmId) -> Observation<NetworkInterface> {
@@ -172,11 +176,77 @@ impl EnactAzure for World {
             if now != *before {
                 return Err(stale(&resource.id, before, &now));
             }
+            let prefix = resource.attributes.get("public_ip_prefix");
+            if let Some(prefix) = prefix.and_then(Attr::as_text).map(ArmId::new) {
+                assert!(
+                    w.public_ip_prefixes.contains_key(&prefix),
+                    "an address of prefix {prefix}, which is not there"
+                );
+            }
             let mut made = resource.clone();
             made.address = Some(address_of(made.id.name()));
             w.public_ips.insert(made.id.clone(), made.clone());
             w.wrote(format!("PUT {}", made.id.name()));
             Ok(made)
+        })
+        .await
+    }
+
+    async fn put_public_ip_prefix(
+        &self,
+        resource: &PublicIpPrefix,
+        before: &Fingerprint,
+        after: &Fingerprint,
+        _progress: &dyn Progress,
+    ) -> Result<PublicIpPrefix, WorldError> {
+        self.effect(|w| {
+            let held = w.public_ip_prefixes.get(&resource.id);
+            let now = held.map(PublicIpPrefix::fingerprint).unwrap_or_default();
+            if let Some(held) = held.filter(|_| now == *after) {
+                return Ok(held.clone());
+            }
+            if now != *before {
+                return Err(stale(&resource.id, before, &now));
+            }
+            let mut made = resource.clone();
+            made.block = "65.52.16.0/28".parse().ok();
+            w.public_ip_prefixes.insert(made.id.clone(), made.clone());
+            w.wrote(format!("PUT {}", made.id.name()));
+            Ok(made)
+        })
+        .await
+    }
+
+    async fn delete_public_ip_prefix(
+        &self,
+        id: &ArmId,
+        before: &Fingerprint,
+        _progress: &dyn Progress,
+    ) -> Result<(), WorldError> {
+        self.effect(|w| {
+            let Some(gone) = w.public_ip_prefixes.get(id) else {
+                return Ok(());
+            };
+            if gone.fingerprint() != *before {
+                return Err(stale(id, before, &gone.fingerprint()));
+            }
+            let uses = |attributes: &Attributes| {
+                let prefix = attributes.get("public_ip_prefix").and_then(Attr::as_text);
+                prefix.map(ArmId::new).as_ref() == Some(id)
+            };
+            assert!(
+                !w.public_ips.values().any(|ip| uses(&ip.attributes)),
+                "prefix {id} is deleted while addresses are of it"
+            );
+            let mut balancers = w.load_balancers.values();
+            let in_use = balancers.any(|lb| {
+                let mut frontends = lb.of_kind(ItemKind::Frontend);
+                frontends.any(|frontend| uses(&frontend.attributes))
+            });
+            assert!(!in_use, "prefix {id} is deleted while frontends use it");
+            w.public_ip_prefixes.remove(id);
+            w.wrote(format!("DELETE {}", id.name()));
+            Ok(())
         })
         .await
     }

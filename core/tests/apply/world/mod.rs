@@ -43,6 +43,7 @@ impl Clone for World {
 #[derive(Clone, Default)]
 pub struct Inner {
     pub load_balancers: BTreeMap<ArmId, LoadBalancer>,
+    pub public_ip_prefixes: BTreeMap<ArmId, PublicIpPrefix>,
     pub public_ips: BTreeMap<ArmId, PublicIp>,
     pub nics: BTreeMap<ArmId, NetworkInterface>,
     pub guests: BTreeMap<String, GuestFacts>,

@@ -4,7 +4,7 @@ use super::attributes::{self, insert, remove};
 use super::read_only::{strip_properties, strip_resource};
 use super::{Body, has_failed};
 use plimsoll_core::model::schema::PUBLIC_IP;
-use plimsoll_core::model::{ArmId, PublicIp};
+use plimsoll_core::model::{ArmId, Attributes, PublicIp};
 use serde_json::{Value, json};
 
 pub fn decode_public_ip(id: &ArmId, document: &Body) -> PublicIp {
@@ -30,13 +30,7 @@ pub fn decode_public_ip(id: &ArmId, document: &Body) -> PublicIp {
 /// Azure adds these to every new address, and they mean what leaving them out means. Kept, they would make an address
 /// look changed by someone else as soon as it is created.
 fn forget_what_azure_fills_in(rest: &mut Body) {
-    let says = |rest: &Body, outer: &str, inner: &str, word: &str| {
-        let value = rest.get(outer).and_then(|v| v.get(inner)?.as_str());
-        value.is_some_and(|text| text.eq_ignore_ascii_case(word))
-    };
-    if says(rest, "sku", "tier", REGIONAL) {
-        remove(rest, &["sku", "tier"]);
-    }
+    forget_regional_tier(rest);
     let inherited = rest
         .get("properties")
         .and_then(|p| p.get("ddosSettings"))
@@ -50,6 +44,22 @@ fn forget_what_azure_fills_in(rest: &mut Body) {
 
 const REGIONAL: &str = "Regional";
 
+pub(super) fn forget_regional_tier(rest: &mut Body) {
+    let tier = rest.get("sku").and_then(|sku| sku.get("tier")?.as_str());
+    if tier.is_some_and(|tier| tier.eq_ignore_ascii_case(REGIONAL)) {
+        remove(rest, &["sku", "tier"]);
+    }
+}
+
+/// The tier that reading left out.
+pub(super) fn fill_in_tier(body: &mut Body, attributes: &Attributes) {
+    if attributes.contains_key("sku")
+        && let Some(sku) = body.get_mut("sku").and_then(Value::as_object_mut)
+    {
+        sku.entry("tier").or_insert_with(|| json!(REGIONAL));
+    }
+}
+
 /// The body of a PUT.
 pub fn encode_public_ip(ip: &PublicIp) -> Body {
     let mut body = ip.rest.clone();
@@ -62,10 +72,6 @@ pub fn encode_public_ip(ip: &PublicIp) -> Body {
             json!("Static"),
         );
     }
-    if ip.attributes.contains_key("sku")
-        && let Some(sku) = body.get_mut("sku").and_then(Value::as_object_mut)
-    {
-        sku.entry("tier").or_insert_with(|| json!(REGIONAL));
-    }
+    fill_in_tier(&mut body, &ip.attributes);
     body
 }

@@ -43,7 +43,9 @@ pub(super) fn deletable(world: &World, kind: Kind, document: &Value) -> Result<(
                 .resource(id)
                 .map(|resource| show(world, resource, "9999"))
                 .unwrap_or_default();
-            match references(&shown, "publicIPAddresses").first() {
+            let frontend = reference(&shown, "loadBalancerFrontendIpConfiguration");
+            let users = references(&shown, "publicIPAddresses");
+            match users.first().copied().or(frontend) {
                 None => Ok(()),
                 // Code from memory of the service [INF].
                 Some(user) => Err(Refusal::bad(

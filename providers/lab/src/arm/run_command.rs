@@ -282,7 +282,7 @@ fn room_for_another(world: &World, machine: &str, kind: &str) -> Result<(), Refu
     Err(Refusal::service(
         409,
         "OperationNotAllowed",
-        &format!(
+        format!(
             "A virtual machine keeps at most {MOST} managed run commands, and this one has as many. Delete one and try again."
         ),
     ))

@@ -127,7 +127,11 @@ fn some_ports_are_not_asked_over_http() {
     };
     for port in [19, 21, 25, 70, 110, 119, 143, 220, 993] {
         for protocol in ["Http", "https"] {
-            assert_eq!(lab.refused(&balancer(), &with(protocol, port)).0, 400, "{port}");
+            assert_eq!(
+                lab.refused(&balancer(), &with(protocol, port)).0,
+                400,
+                "{port}"
+            );
         }
         lab.settle(&balancer(), &with("Tcp", port));
     }

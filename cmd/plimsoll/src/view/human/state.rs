@@ -122,7 +122,13 @@ fn one(part: &Part, state: &State, page: &mut Page) {
                 attributes(recorded, page);
             }
         }
-        (Some(Recorded::PublicIp { id, attributes: a }), _) => {
+        (
+            Some(
+                Recorded::PublicIpPrefix { id, attributes: a }
+                | Recorded::PublicIp { id, attributes: a },
+            ),
+            _,
+        ) => {
             row(page, "  id", id.as_str());
             attributes(a, page);
         }

@@ -145,6 +145,8 @@ pub(super) enum PhaseWord {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Does {
+    PutPublicIpPrefix,
+    DeletePublicIpPrefix,
     PutPublicIp,
     DeletePublicIp,
     PutLoadBalancer,
@@ -301,6 +303,8 @@ fn step(step: &plan::Step) -> Step {
         },
         address: step.addr.to_string(),
         does: match &step.action {
+            StepAction::PutPublicIpPrefix { .. } => Does::PutPublicIpPrefix,
+            StepAction::DeletePublicIpPrefix { .. } => Does::DeletePublicIpPrefix,
             StepAction::PutPublicIp { .. } => Does::PutPublicIp,
             StepAction::DeletePublicIp { .. } => Does::DeletePublicIp,
             StepAction::PutLoadBalancer { .. } => Does::PutLoadBalancer,

@@ -147,7 +147,7 @@ fn standing(steps: &Steps, page: &mut Page) {
         .filter(|f| !matches!(f.fate, Fate::Skipped | Fate::Waiting))
         .map(|f| f.addr.kind)
         .collect();
-    if !touched.contains(&Kind::LoadBalancer) && !touched.contains(&Kind::PublicIp) {
+    if touched.iter().all(|kind| *kind == Kind::Guest) {
         page.line("  Azure is as before. What was done is in the state; nothing is locked.");
     } else {
         page.line("  What was done is in the state; nothing is locked.");
