@@ -55,7 +55,11 @@ pub(super) fn write(writer: &Writer<'_>, out: &mut String) {
         })
         .collect();
     for member in unsaid {
-        line(out, &format!("# Not said here: member {}", member.as_str()));
+        let why = "its scale set says which pools its instances join";
+        line(
+            out,
+            &format!("# Not said here, because {why}: member {member}"),
+        );
     }
     for machine in &writer.machines {
         guest(writer, out, machine);

@@ -160,6 +160,16 @@ fn guests_are_whoever_is_in_the_pool() {
         })
         .collect();
     assert!(by_us.is_empty(), "{by_us:?}");
+    // Written down, a machine is a guest of what its disk says, and an instance is its scale set's.
+    let imported = folder
+        .lab(&["import", &format!("{LOAD_BALANCERS}/web")])
+        .exits(0)
+        .stdout;
+    let machine = "guest \"vm1\" {\n  os = \"linux\"";
+    let instance = format!("member {}", instance(1));
+    for said in [machine, &instance, "connection \"run_command\" {}"] {
+        assert!(imported.contains(said), "{said}: {imported}");
+    }
     // What goes is in the state, so nobody has to be discovered: the load balancer may be gone.
     let id = format!("{LOAD_BALANCERS}/web");
     folder.lab(&["lab", "arm", "DELETE", &id]).exits(0);
