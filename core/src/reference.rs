@@ -76,6 +76,7 @@ const GUESTS: &str = "
 | `port` | `connection \"ssh\"` | 1 to 65535 | ssh's own | |
 | `identity_file`, `config_file` | `connection \"ssh\"` | a file | ssh's own | the key, and the configuration of the client |
 | `virtual_machine` | `connection \"run_command\"` | an id | the machine of its network interface | whom Azure runs the script in |
+| `managed` | `connection \"run_command\"` | `true`, `false` | `false` | each script is a resource of its own for as long as it runs: it does not wait for other scripts in that machine, and takes one of 25 places there |
 
 `connection \"local\"` takes nothing: the guest is the machine that plimsoll runs on.
 ";

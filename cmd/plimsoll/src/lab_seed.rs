@@ -84,7 +84,9 @@ fn seed_guest(
         });
     let virtual_machine = match &guest.connection {
         // Without an id the machine is found by its network interface, so there has to be one.
-        plimsoll_core::model::guest::Connection::RunCommand { virtual_machine } => {
+        plimsoll_core::model::guest::Connection::RunCommand {
+            virtual_machine, ..
+        } => {
             let beside = guest.interfaces.first().map(|nic| &nic.id);
             let made_up = beside.and_then(|nic| machine_beside(nic, &guest_name(addr)));
             virtual_machine

@@ -37,6 +37,7 @@ pub(crate) fn transport(
         interfaces,
         time,
         progress,
+        name: format!("plimsoll-{}", configuration.settings.deployment),
     };
     RunCommand::new(Box::new(machines), time)
 }
@@ -46,6 +47,9 @@ struct Machines {
     interfaces: BTreeMap<Addr, Vec<ArmId>>,
     time: Duration,
     progress: Arc<dyn Progress>,
+    /// Of a managed run command. A deployment runs one script at a time in a machine, and writes over what a run left there
+    /// that was killed.
+    name: String,
 }
 
 impl Machines {
@@ -53,6 +57,7 @@ impl Machines {
     async fn machine(&self, guest: &GuestRef) -> Result<ArmId, TransportError> {
         if let Connection::RunCommand {
             virtual_machine: Some(id),
+            ..
         } = &guest.connection
         {
             return Ok(id.clone());
@@ -81,9 +86,18 @@ impl RunInMachine for Machines {
             Os::Linux => Shell::Posix,
             Os::Windows => Shell::PowerShell,
         };
-        let progress = self.progress.as_ref();
-        run_command::run(&self.client, &machine, shell, script, self.time, progress)
-            .await
+        let (progress, time) = (self.progress.as_ref(), self.time);
+        let managed = matches!(
+            guest.connection,
+            Connection::RunCommand { managed: true, .. }
+        );
+        let printed = if managed {
+            let name = &self.name;
+            run_command::run_managed(&self.client, &machine, name, script, time, progress).await
+        } else {
+            run_command::run(&self.client, &machine, shell, script, time, progress).await
+        };
+        printed
             .map(|printed| printed.stdout)
             .map_err(|error| failed(&error))
     }

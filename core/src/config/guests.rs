@@ -207,10 +207,13 @@ fn connection(
     )?;
     match transport.as_str() {
         "run_command" => {
-            connection.expect_attributes(&["virtual_machine"], problems);
+            connection.expect_attributes(&["virtual_machine", "managed"], problems);
             let virtual_machine =
                 string(connection, "virtual_machine", place, problems).map(ArmId::new);
-            Some(Connection::RunCommand { virtual_machine })
+            Some(Connection::RunCommand {
+                virtual_machine,
+                managed: managed(connection, place, problems),
+            })
         }
         "local" => {
             connection.expect_attributes(&[], problems);
@@ -218,6 +221,17 @@ fn connection(
         }
         _ => ssh(connection, place, problems),
     }
+}
+
+fn managed(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -> bool {
+    let Some(written) = block.attribute("managed") else {
+        return false;
+    };
+    let span = written.value_span();
+    let value = evaluate(written.value(), written.file, place)
+        .and_then(|v| guard(&v, &span).map(|()| v))
+        .and_then(|v| convert(&v, &Type::Bool).map_err(|why| vec![wrong(&span, why)]));
+    take(value, problems).and_then(|v| v.as_bool()) == Some(true)
 }
 
 fn ssh(block: &Block<'_>, place: &Place<'_>, problems: &mut Vec<Diagnostic>) -> Option<Connection> {

@@ -49,6 +49,7 @@ fn guest() -> GuestRef {
         os: Os::Linux,
         connection: Connection::RunCommand {
             virtual_machine: None,
+            managed: false,
         },
     }
 }

@@ -27,6 +27,7 @@ mod races;
 /// Bad input: a diagnostic with its place and help, exit 1, nothing written.
 mod refusals;
 /// A saved plan that was applied in part, on other runners.
+mod run_command;
 mod runners;
 /// Each scenario of `examples`: what must be true in packets, its map, and its known mistakes.
 mod scenarios;

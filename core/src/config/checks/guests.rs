@@ -106,9 +106,11 @@ fn machines(scene: &Scene<'_>, found: &mut Vec<Found>) {
             },
             Connection::RunCommand {
                 virtual_machine: Some(id),
+                ..
             } => format!("virtual machine {}", id.folded()),
             Connection::RunCommand {
                 virtual_machine: None,
+                ..
             } => continue,
             Connection::Local => "this machine".to_owned(),
         };

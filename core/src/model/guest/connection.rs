@@ -41,6 +41,9 @@ pub enum Connection {
     RunCommand {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         virtual_machine: Option<ArmId>,
+        /// As a resource of its own, beside whatever else runs there, instead of the action that has a machine to itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        managed: bool,
     },
     /// This very machine.
     Local,
@@ -51,6 +54,7 @@ impl Connection {
     pub fn describe(&self) -> String {
         match self {
             Self::Ssh { host, .. } => format!("ssh {host}"),
+            Self::RunCommand { managed: true, .. } => "managed run command".to_owned(),
             Self::RunCommand { .. } => "run command".to_owned(),
             Self::Local => "this machine".to_owned(),
         }
