@@ -1,16 +1,27 @@
-//! The saved plan: the plan and a checksum over it.
+//! The saved plan: the plan and a checksum over it. Neither is held in memory a second time, for a plan may be large.
 
 use super::{PLAN_FORMAT, PLAN_VERSION, Plan};
-use crate::model::{Digest, digest_of};
+use crate::model::Digest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    format: String,
+#[derive(Serialize)]
+struct Written<'a> {
+    format: &'static str,
     version: u32,
     sha256: Digest,
-    plan: Value,
+    plan: &'a Plan,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    format: Option<String>,
+    version: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    sha256: Digest,
+    plan: Plan,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -29,33 +40,30 @@ pub enum PlanError {
 
 impl Plan {
     pub fn text(&self) -> String {
-        let plan = serde_json::to_value(self).expect("a plan is plain JSON");
-        let envelope = Envelope {
-            format: PLAN_FORMAT.to_owned(),
+        let written = Written {
+            format: PLAN_FORMAT,
             version: PLAN_VERSION,
-            sha256: digest_of(&plan),
-            plan,
+            sha256: self.digest(),
+            plan: self,
         };
-        let mut text = serde_json::to_string_pretty(&envelope).expect("a plan is plain JSON");
+        let mut text = serde_json::to_string(&written).expect("a plan is plain JSON");
         text.push('\n');
         text
     }
 
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        let value: Value = serde_json::from_str(text).map_err(|_| PlanError::Foreign)?;
-        if value.get("format").and_then(Value::as_str) != Some(PLAN_FORMAT) {
+        let head: Head = serde_json::from_str(text).map_err(|_| PlanError::Foreign)?;
+        if head.format.as_deref() != Some(PLAN_FORMAT) {
             return Err(PlanError::Foreign);
         }
-        let found = value.get("version").and_then(Value::as_u64).unwrap_or(0);
-        if found != u64::from(PLAN_VERSION) {
-            return Err(PlanError::OtherVersion {
-                found: u32::try_from(found).unwrap_or(u32::MAX),
-            });
+        let found = head.version.unwrap_or(0);
+        if found != PLAN_VERSION {
+            return Err(PlanError::OtherVersion { found });
         }
-        let envelope: Envelope = serde_json::from_value(value).map_err(|_| PlanError::Damaged)?;
-        if digest_of(&envelope.plan) != envelope.sha256 {
+        let read: Read = serde_json::from_str(text).map_err(PlanError::Unreadable)?;
+        if read.plan.digest() != read.sha256 {
             return Err(PlanError::Damaged);
         }
-        serde_json::from_value(envelope.plan).map_err(PlanError::Unreadable)
+        Ok(read.plan)
     }
 }
