@@ -412,10 +412,11 @@ impl State {
                         .get(kind)
                         .is_some_and(|names| names.keys().any(|n| n.eq_ignore_ascii_case(name)))
                 }),
-                StateEdit::Interface { .. } | StateEdit::Entry { .. } | StateEdit::Join { .. } => {
-                    true
-                }
-                StateEdit::RemoveItem { .. }
+                StateEdit::Interface { .. } | StateEdit::Join { .. } => true,
+                // A script claims in the guest's own record before it makes anything: what is there without a claim was
+                // not made by it.
+                StateEdit::Entry { .. }
+                | StateEdit::RemoveItem { .. }
                 | StateEdit::RemoveEntry { .. }
                 | StateEdit::Leave { .. }
                 | StateEdit::Pending { .. }

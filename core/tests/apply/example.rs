@@ -10,11 +10,26 @@ pub fn addr(text: &str) -> Addr {
     text.parse().unwrap()
 }
 
-/// The example without the rule of this name.
-pub fn without_rule(name: &str) -> String {
-    let from = EXAMPLE.find(&format!("  rule \"{name}\" {{")).unwrap();
-    let length = EXAMPLE[from..].find("\n  }\n").unwrap() + 5;
-    format!("{}{}", &EXAMPLE[..from], &EXAMPLE[from + length..])
+/// Without the rules of these names.
+pub fn without_rules(text: &str, names: &[&str]) -> String {
+    let mut out = String::new();
+    let mut skipping = false;
+    for line in text.lines() {
+        if names
+            .iter()
+            .any(|name| line.trim() == format!("rule \"{name}\" {{"))
+        {
+            skipping = true;
+        }
+        if !skipping {
+            out.push_str(line);
+            out.push('\n');
+        }
+        if skipping && line == "  }" {
+            skipping = false;
+        }
+    }
+    out
 }
 
 pub fn applied() -> World {

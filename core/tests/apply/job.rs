@@ -1,5 +1,6 @@
 //! The main job against a simulated world: plan, apply, drift, heal, contract, destroy.
 
+use crate::example::without_rules;
 use crate::world::{self, Fault, World, configuration, without_runs};
 use plimsoll_core::model::guest::EntryKey;
 use plimsoll_core::model::{Protocol, Where};
@@ -7,27 +8,6 @@ use plimsoll_core::plan::{Action, DriftKind, Effect, Mode, Plan, PlanError, Step
 use plimsoll_core::state::{StateEdit, StepStatus};
 
 const EXAMPLE: &str = include_str!("../../../examples/floating-ip/web.plim.hcl");
-
-fn without_rules(text: &str, names: &[&str]) -> String {
-    let mut out = String::new();
-    let mut skipping = false;
-    for line in text.lines() {
-        if names
-            .iter()
-            .any(|name| line.trim() == format!("rule \"{name}\" {{"))
-        {
-            skipping = true;
-        }
-        if !skipping {
-            out.push_str(line);
-            out.push('\n');
-        }
-        if skipping && line == "  }" {
-            skipping = false;
-        }
-    }
-    out
-}
 
 fn served(
     world: &World,
