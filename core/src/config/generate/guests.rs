@@ -79,11 +79,11 @@ fn guest(writer: &Writer<'_>, out: &mut String, machine: &Machine) {
     let asked = Addr::new(Kind::Guest, &machine.label);
     if let Some(Observation::Unreadable { why }) = existing.inside.get(&asked) {
         let why = why.replace(char::is_control, " ");
-        line(out, &format!("\n# It could not be asked: {why}"));
+        line(out, &format!("# It could not be asked: {why}"));
     }
     line(
         out,
-        &format!("\nguest {} {{\nos = {}", quote(&machine.label), quote(os)),
+        &format!("guest {} {{\nos = {}", quote(&machine.label), quote(os)),
     );
     let mut used = BTreeSet::new();
     let mut first_address = None;
@@ -109,15 +109,87 @@ fn guest(writer: &Writer<'_>, out: &mut String, machine: &Machine) {
     }
     if machine.id.kind().eq_ignore_ascii_case("virtualMachines") {
         // Its network interface names the machine.
-        line(out, "\nconnection \"run_command\" {}\n}");
+        line(out, "\nconnection \"run_command\" {}\n}\n");
         return;
     }
     let host = first_address.map_or_else(|| machine.label.clone(), |a| a.to_string());
     line(
         out,
         &format!(
-            "\n# No virtual machine has this network interface.\nconnection \"ssh\" {{\nhost = {}\n}}\n}}",
+            "\n# No virtual machine has this network interface.\nconnection \"ssh\" {{\nhost = {}\n}}\n}}\n",
             quote(&host)
         ),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::generate::{Inside, generate};
+    use crate::model::{Attr, IpConfiguration, Item, LoadBalancer};
+
+    /// What a guest did not tell stays a person's to look at, right where it is said.
+    #[test]
+    fn a_guest_that_could_not_be_asked_is_a_comment() {
+        let text = |text: &str| Attr::Text(text.to_owned());
+        let mut lb = LoadBalancer::new(ArmId::network("s", "g", "loadBalancers", "web"));
+        lb.attributes
+            .insert("location".to_owned(), text("westeurope"));
+        let id_of = |lb: &LoadBalancer, kind, name| lb.id_of(kind, name).to_string();
+        let frontend = Item::new("sql")
+            .with("subnet", text("/subnets/sql"))
+            .with("private_ip_address", text("10.0.0.7"))
+            .with("private_ip_allocation", text("Static"));
+        let rule = Item::new("sql")
+            .with(
+                "frontend",
+                Attr::Text(id_of(&lb, ItemKind::Frontend, "sql")),
+            )
+            .with(
+                "backend_pools",
+                Attr::List(vec![id_of(&lb, ItemKind::BackendPool, "vms")]),
+            )
+            .with("protocol", text("Tcp"))
+            .with("frontend_port", Attr::Int(1433))
+            .with("backend_port", Attr::Int(1433))
+            .with("floating_ip", Attr::Bool(true));
+        lb.set(ItemKind::Frontend, frontend);
+        lb.set(ItemKind::BackendPool, Item::new("vms"));
+        lb.set(ItemKind::Rule, rule);
+        let nic = ArmId::network("s", "g", "networkInterfaces", "vm1");
+        let member = nic.child("ipConfigurations", "a");
+        lb.members.insert("vms".to_owned(), vec![member]);
+        let configuration = IpConfiguration {
+            private_address: None,
+            primary: true,
+            backend_pools: Vec::new(),
+        };
+        let why = "no route\nto host".to_owned();
+        let told = (
+            Addr::new(Kind::Guest, "vm1"),
+            Observation::Unreadable { why },
+        );
+        let written = generate(&Existing {
+            load_balancer: lb,
+            public_ip_prefixes: Vec::new(),
+            public_ips: Vec::new(),
+            network_interfaces: vec![NetworkInterface {
+                id: nic,
+                ip_configurations: [("a".to_owned(), configuration)].into(),
+                virtual_machine: None,
+                failed: false,
+                rest: serde_json::Map::new(),
+            }],
+            windows: BTreeSet::new(),
+            inside: Inside::from([told]),
+        })
+        .unwrap();
+        let asked = "# It could not be asked: no route to host\nguest \"vm1\" {\n";
+        assert!(written.contains(asked), "{written}");
+        assert!(
+            written.contains("# No guest told who holds 10.0.0.7."),
+            "{written}"
+        );
+        assert!(!written.contains("\n\n\n"), "{written}");
+    }
 }

@@ -57,7 +57,7 @@ fn judge(address: IpAddr, members: usize, answers: &[(&str, bool)]) -> Said {
         _ if answers.is_empty() => (
             GuestMode::Loopback,
             Some(format!(
-                "No guest could be asked who holds {address}. Every member shall, says this; where a cluster moves it: guest_mode = \"cluster\"."
+                "No guest told who holds {address}. Every member shall, says this; where a cluster moves it: guest_mode = \"cluster\"."
             )),
         ),
         all if all.len() == answers.len() => (GuestMode::Loopback, None),
