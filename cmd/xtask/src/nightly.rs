@@ -88,8 +88,7 @@ fn every_kill() -> Result<(), String> {
     tools::cargo_with(
         &[
             "test",
-            "-p",
-            "plimsoll",
+            "--workspace",
             "--test",
             "lab",
             "kills::",
@@ -141,8 +140,7 @@ fn cut_off() -> Result<(), String> {
 fn many_hosts() -> Result<(), String> {
     tools::cargo(&[
         "test",
-        "-p",
-        "plimsoll-guest",
+        "--workspace",
         "--test",
         "ssh",
         "two_hundred_hosts",
