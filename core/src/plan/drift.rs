@@ -6,10 +6,15 @@ use super::load_balancer::LoadBalancerPlan;
 use super::needs::Service;
 use super::title;
 use super::{Action, Drift, DriftKind};
+use crate::config::{Desired, DesiredLoadBalancer, Ignore};
 use crate::model::guest::{EntryKey, EntryState, GuestFacts, IpFamily, Packet, Verdict};
 use crate::model::item::diff;
 use crate::model::observed::{Observation, Observed};
-use crate::model::{Addr, ArmId, LoadBalancer, Protocol, Severity, Where, digest_of_two};
+use crate::model::schema::{Attribute, LOAD_BALANCER, PUBLIC_IP, PUBLIC_IP_PREFIX};
+use crate::model::{
+    Addr, ArmId, Attr, Attributes, FieldDiff, LoadBalancer, Protocol, Severity, Where,
+    digest_of_two,
+};
 use crate::state::{Recorded, RecordedInterface, State};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -19,6 +24,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<'a> {
     pub prior: Option<&'a State>,
+    pub desired: &'a Desired,
     pub observed: &'a Observed,
     pub load_balancers: &'a [LoadBalancerPlan],
     pub guests: &'a [GuestPlan],
@@ -164,38 +170,45 @@ fn against_prior(prior: &State, compared: &Compared<'_>) -> Vec<Drift> {
     let guests: HashMap<&Addr, &GuestPlan> = compared.guests.iter().map(|g| (&g.addr, g)).collect();
     for (addr, recorded) in &prior.resources {
         match recorded {
-            Recorded::PublicIpPrefix { id, .. } => {
-                if compared.observed.public_ip_prefixes.get(id) == Some(&Observation::Absent) {
-                    let what = "it no longer exists".to_owned();
-                    let (error, changed) = (Severity::Error, DriftKind::Changed);
-                    all.push(of(addr, "exists", error, changed, what));
+            Recorded::PublicIpPrefix { id, attributes } => {
+                let wanted = compared.desired.public_ip_prefixes.get(addr);
+                let wanted = wanted.map(|d| (&d.attributes, &d.lifecycle.ignore_changes));
+                match compared.observed.public_ip_prefixes.get(id) {
+                    Some(Observation::Present(now)) => {
+                        let now = (attributes, &now.attributes);
+                        all.extend(whole(addr, PUBLIC_IP_PREFIX, now, wanted));
+                    }
+                    Some(Observation::Absent) => all.push(gone(addr)),
+                    Some(Observation::Unreadable { .. }) | None => {}
                 }
             }
-            Recorded::PublicIp { id, .. } => {
-                if compared.observed.public_ips.get(id) == Some(&Observation::Absent) {
-                    let what = "it no longer exists".to_owned();
-                    all.push(of(
-                        addr,
-                        "exists",
-                        Severity::Error,
-                        DriftKind::Changed,
-                        what,
-                    ));
+            Recorded::PublicIp { id, attributes } => {
+                let wanted = compared.desired.public_ips.get(addr);
+                let wanted = wanted.map(|d| (&d.attributes, &d.lifecycle.ignore_changes));
+                match compared.observed.public_ips.get(id) {
+                    Some(Observation::Present(now)) => {
+                        let now = (attributes, &now.attributes);
+                        all.extend(whole(addr, PUBLIC_IP, now, wanted));
+                    }
+                    Some(Observation::Absent) => all.push(gone(addr)),
+                    Some(Observation::Unreadable { .. }) | None => {}
                 }
             }
-            Recorded::LoadBalancer { id, items, .. } => {
+            Recorded::LoadBalancer {
+                id,
+                attributes,
+                items,
+            } => {
+                let desired = compared.desired.load_balancers.get(addr);
+                let wanted = desired.map(|d| (&d.attributes, &d.lifecycle.ignore_changes));
                 match compared.observed.load_balancers.get(id) {
                     Some(Observation::Present(observed)) => {
-                        all.extend(load_balancer(addr, items, observed));
+                        let now = (attributes, &observed.attributes);
+                        all.extend(whole(addr, LOAD_BALANCER, now, wanted));
+                        all.extend(load_balancer(addr, items, desired, observed));
                     }
                     Some(Observation::Absent) => {
-                        let mut gone = of(
-                            addr,
-                            "exists",
-                            Severity::Error,
-                            DriftKind::Changed,
-                            "it no longer exists".to_owned(),
-                        );
+                        let mut gone = gone(addr);
                         gone.impact
                             .push("none of its rules carries traffic".to_owned());
                         all.push(gone);
@@ -228,48 +241,95 @@ type RecordedItems = std::collections::BTreeMap<
     std::collections::BTreeMap<String, crate::model::Attributes>,
 >;
 
-fn load_balancer(addr: &Addr, items: &RecordedItems, observed: &LoadBalancer) -> Vec<Drift> {
+fn gone(addr: &Addr) -> Drift {
+    let what = "it no longer exists";
+    of(addr, "exists", Severity::Error, DriftKind::Changed, what)
+}
+
+fn whole(
+    addr: &Addr,
+    table: &[Attribute],
+    (recorded, now): (&Attributes, &Attributes),
+    wanted: Option<(&Attributes, &Ignore)>,
+) -> Vec<Drift> {
+    let Some((declared, ignored)) = wanted else {
+        return Vec::new();
+    };
+    let changed = |field: &FieldDiff| {
+        let (warning, changed) = (Severity::Warning, DriftKind::Changed);
+        of(addr, &field.name, warning, changed, values(field))
+    };
+    let fields = moved_whole(table, recorded, now, declared, ignored);
+    fields.iter().map(changed).collect()
+}
+
+/// Of a resource as a whole, what was applied and is declared still: what nobody declares is Azure's or somebody else's.
+pub(super) fn moved_whole(
+    table: &[Attribute],
+    recorded: &Attributes,
+    now: &Attributes,
+    declared: &Attributes,
+    ignored: &Ignore,
+) -> Vec<FieldDiff> {
+    let mut fields = moved(table, recorded, now, ignored);
+    fields.retain(|f| recorded.contains_key(&f.name) && declared.contains_key(&f.name));
+    fields
+}
+
+/// What differs from the record, but for what the configuration leaves to others.
+pub(super) fn moved(
+    table: &[Attribute],
+    recorded: &Attributes,
+    now: &Attributes,
+    ignored: &Ignore,
+) -> Vec<FieldDiff> {
+    let mut fields = diff(table, recorded, now);
+    fields.retain(|field| !ignored.ignores(&field.name));
+    fields
+}
+
+fn values(field: &FieldDiff) -> String {
+    let text = |v: &Option<Attr>| v.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    format!(
+        "{} is {}, was {}",
+        field.name,
+        text(&field.after),
+        text(&field.before)
+    )
+}
+
+fn load_balancer(
+    addr: &Addr,
+    items: &RecordedItems,
+    desired: Option<&DesiredLoadBalancer>,
+    observed: &LoadBalancer,
+) -> Vec<Drift> {
+    let nothing = Ignore::default();
     let mut all = Vec::new();
     for (kind, names) in items {
         for (name, attributes) in names {
             let title = format!("{} {name:?}", kind.word());
-            match observed.item(*kind, name) {
-                None => {
-                    let mut missing = of(
-                        addr,
-                        &title,
-                        Severity::Error,
-                        DriftKind::Changed,
-                        format!("{title} is missing"),
-                    );
-                    missing
-                        .impact
-                        .push(format!("what needs {title} carries no traffic"));
-                    all.push(missing);
+            let Some(item) = observed.item(*kind, name) else {
+                let what = format!("{title} is missing");
+                let mut missing = of(addr, &title, Severity::Error, DriftKind::Changed, what);
+                let none = format!("what needs {title} carries no traffic");
+                missing.impact.push(none);
+                all.push(missing);
+                continue;
+            };
+            let desired = desired.and_then(|lb| lb.item(*kind, name));
+            let ignored = desired.map_or(&nothing, |item| &item.lifecycle.ignore_changes);
+            for field in moved(kind.attributes(), attributes, &item.attributes, ignored) {
+                let what = format!("{title}: {}", values(&field));
+                let about = format!("{title} {}", field.name);
+                let mut changed = of(addr, &about, Severity::Warning, DriftKind::Changed, what);
+                if STEERING.contains(&field.name.as_str()) {
+                    changed.severity = Severity::Error;
+                    let other =
+                        format!("packets that {title} steers go another way than was applied");
+                    changed.impact.push(other);
                 }
-                Some(item) => {
-                    for field in diff(kind.attributes(), attributes, &item.attributes) {
-                        let text = |v: &Option<crate::model::Attr>| {
-                            v.as_ref().map_or("nothing".to_owned(), ToString::to_string)
-                        };
-                        let what = format!(
-                            "{title}: {} is {}, was {}",
-                            field.name,
-                            text(&field.after),
-                            text(&field.before)
-                        );
-                        let about = format!("{title} {}", field.name);
-                        let mut changed =
-                            of(addr, &about, Severity::Warning, DriftKind::Changed, what);
-                        if STEERING.contains(&field.name.as_str()) {
-                            changed.severity = Severity::Error;
-                            changed.impact.push(format!(
-                                "packets that {title} steers go another way than was applied"
-                            ));
-                        }
-                        all.push(changed);
-                    }
-                }
+                all.push(changed);
             }
         }
     }

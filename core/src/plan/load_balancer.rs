@@ -9,6 +9,7 @@ pub use recorded::{Owned, owned};
 pub use refused::other_id;
 
 use super::addresses::PublicAddresses;
+use super::drift::moved;
 use super::needs::Past;
 use super::{Action, Change, ForeignItem, ItemChange};
 use crate::config::DesiredLoadBalancer;
@@ -18,7 +19,7 @@ use crate::model::schema::LOAD_BALANCER;
 use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer};
 use crate::state::{Recorded, State, StateEdit};
 use about::about;
-use recorded::{adopted, as_recorded, drain, meaning, past, recorded_item};
+use recorded::{adopted, as_recorded, drain, is_otherwise, meaning, past, recorded_item};
 use refused::{dangling, replacing, replacing_items};
 use std::collections::BTreeMap;
 
@@ -175,7 +176,10 @@ pub fn declared(
             Some(before) => {
                 let known = recorded_item(prior, addr, item.kind, &whole.name);
                 fields.extend(known.into_iter().flat_map(|k| meaning(k, item, &whole)));
-                let moved = |known| diff(item.kind.attributes(), known, &before.attributes);
+                let moved = |known| {
+                    let ignored = &item.lifecycle.ignore_changes;
+                    moved(item.kind.attributes(), known, &before.attributes, ignored)
+                };
                 match known {
                     _ if !fields.is_empty() => Action::Update,
                     // It is as declared and not as recorded (an edit by hand, a run that died before it could record):
@@ -229,11 +233,12 @@ pub fn declared(
         None => Action::Create,
         Some(_) if !recorded => Action::Adopt,
         Some(_) if touched || !fields.is_empty() => Action::Update,
-        Some(_)
-            if change
-                .items
-                .iter()
-                .any(|i| matches!(i.action, Action::Adopt | Action::Forget)) =>
+        Some(observed)
+            if is_otherwise(prior, addr, desired, observed)
+                || change
+                    .items
+                    .iter()
+                    .any(|i| matches!(i.action, Action::Adopt | Action::Forget)) =>
         {
             Action::Adopt
         }

@@ -1,5 +1,6 @@
 //! Public IP addresses and blocks of them: created, adopted, updated; given up only when that is asked for by name.
 
+use super::drift::moved_whole;
 use super::load_balancer::other_id;
 use super::{Action, Change, Mode, Reliance};
 use crate::config::{DesiredPublicIp, DesiredPublicIpPrefix, Lifecycle};
@@ -32,7 +33,7 @@ pub trait Given: Clone {
 
     fn wanted(desired: &Self::Desired) -> (&ArmId, &Attributes, &Lifecycle);
     fn record(addr: Addr, id: ArmId, attributes: Attributes) -> StateEdit;
-    fn recorded(recorded: &Recorded) -> Option<&ArmId>;
+    fn recorded(recorded: &Recorded) -> Option<(&ArmId, &Attributes)>;
 }
 
 impl Given for PublicIp {
@@ -99,9 +100,9 @@ impl Given for PublicIp {
         }
     }
 
-    fn recorded(recorded: &Recorded) -> Option<&ArmId> {
+    fn recorded(recorded: &Recorded) -> Option<(&ArmId, &Attributes)> {
         match recorded {
-            Recorded::PublicIp { id, .. } => Some(id),
+            Recorded::PublicIp { id, attributes } => Some((id, attributes)),
             Recorded::PublicIpPrefix { .. }
             | Recorded::LoadBalancer { .. }
             | Recorded::Guest { .. } => None,
@@ -172,9 +173,9 @@ impl Given for PublicIpPrefix {
         }
     }
 
-    fn recorded(recorded: &Recorded) -> Option<&ArmId> {
+    fn recorded(recorded: &Recorded) -> Option<(&ArmId, &Attributes)> {
         match recorded {
-            Recorded::PublicIpPrefix { id, .. } => Some(id),
+            Recorded::PublicIpPrefix { id, attributes } => Some((id, attributes)),
             Recorded::PublicIp { .. } | Recorded::LoadBalancer { .. } | Recorded::Guest { .. } => {
                 None
             }
@@ -267,14 +268,15 @@ pub fn declared<T: Given>(
     }
     plan.blocked = replacing::<T>(addr, &fields, observed.is_some());
     let recorded = recorded.and_then(T::recorded);
-    if let Some(known) = recorded.filter(|known| *known != id) {
+    if let Some((known, _)) = recorded.filter(|(known, _)| *known != id) {
         plan.blocked.push(other_id(addr, known, id));
     }
     plan.change.action = match (observed, recorded) {
         (None, _) => Action::Create,
         (Some(_), None) => Action::Adopt,
-        (Some(_), Some(_)) if fields.is_empty() => Action::NoOp,
-        (Some(_), Some(_)) => Action::Update,
+        (Some(_), Some(_)) if !fields.is_empty() => Action::Update,
+        (Some(now), Some((_, known))) if is_otherwise::<T>(desired, known, now) => Action::Adopt,
+        (Some(_), Some(_)) => Action::NoOp,
     };
     match observed {
         Some(observed) if fields.is_empty() => plan.relies_on = Some(observed.reliance()),
@@ -282,6 +284,13 @@ pub fn declared<T: Given>(
     }
     plan.change.fields = fields;
     plan
+}
+
+/// It is as declared and not as recorded: without being recorded anew, the difference would be drift that nothing heals.
+fn is_otherwise<T: Given>(desired: &T::Desired, known: &Attributes, now: &T) -> bool {
+    let (_, wanted, lifecycle) = T::wanted(desired);
+    let ignored = &lifecycle.ignore_changes;
+    !moved_whole(T::TABLE, known, now.attributes(), wanted, ignored).is_empty()
 }
 
 fn replacing<T: Given>(addr: &Addr, fields: &[FieldDiff], exists: bool) -> Vec<String> {

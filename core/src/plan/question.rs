@@ -202,6 +202,7 @@ fn plan_of(question: &Question<'_>, certain: Option<&State>) -> Plan {
     // Drift is told of all that is wanted, whatever part of it this plan does.
     let compared = Compared {
         prior: certain,
+        desired,
         observed: question.observed,
         load_balancers: &load_balancers,
         guests: &guests,
@@ -426,7 +427,7 @@ fn plan_given<T: Given>(
     });
     let orphans = orphans(question.prior, kind, |addr| wanted.contains_key(addr));
     let left = orphans.into_iter().filter_map(|(addr, recorded)| {
-        let id = T::recorded(recorded)?;
+        let (id, _) = T::recorded(recorded)?;
         let release = question.release_addresses && !let_go(addr, removed);
         let seen = observed.get(id);
         Some(public_ip::undeclared(

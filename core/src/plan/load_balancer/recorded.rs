@@ -2,7 +2,9 @@
 
 use crate::config::{DesiredItem, DesiredLoadBalancer, GuestMode};
 use crate::model::item::Attr;
+use crate::model::schema::LOAD_BALANCER;
 use crate::model::{Addr, ArmId, Attributes, FieldDiff, Item, ItemKind, LoadBalancer, Rule};
+use crate::plan::drift::moved_whole;
 use crate::plan::needs::Past;
 use crate::state::{Recorded, State};
 use std::collections::BTreeSet;
@@ -72,6 +74,22 @@ pub(super) fn meaning(known: &Attributes, desired: &DesiredItem, whole: &Item) -
         })
     });
     changes.collect()
+}
+
+/// It reads otherwise than was recorded of it as a whole.
+pub(super) fn is_otherwise(
+    prior: Option<&State>,
+    addr: &Addr,
+    desired: &DesiredLoadBalancer,
+    observed: &LoadBalancer,
+) -> bool {
+    let Some(Recorded::LoadBalancer { attributes, .. }) = prior.and_then(|p| p.resources.get(addr))
+    else {
+        return false;
+    };
+    let ignored = &desired.lifecycle.ignore_changes;
+    let (now, declared) = (&observed.attributes, &desired.attributes);
+    !moved_whole(LOAD_BALANCER, attributes, now, declared, ignored).is_empty()
 }
 
 pub(super) fn past(prior: Option<&State>, addr: &Addr) -> Past {
