@@ -72,10 +72,11 @@ codes! {
          address: the probe's port belongs into the same resource group or role as the address.",
         Warning, "ClusterLabs resource agent azure-lb; WSFC parameter ProbePort";
     SILENT_SWITCH = "PL0318", "a rule moves to where nothing listens",
-        "Clients of this destination are served now. With the change, packets arrive at another address or port inside the \
-         guest (another backend port, floating IP switched on or off, another frontend), and no socket there takes them: their \
-         connections would be refused. Let the application listen there first (apply --until expand makes the address ready \
-         for it), or accept the finding where the interruption is meant.",
+        "Clients of this destination are served by the guest now, or from the moment it joins the pool, which comes before \
+         the change. With the change, packets arrive at another address or port inside the guest (another backend port, \
+         floating IP switched on or off, another frontend), and no socket there takes them: their connections would be \
+         refused. Let the application listen there first (apply --until expand makes the address ready for it), or accept \
+         the finding where the interruption is meant.",
         Error, "learn.microsoft.com/azure/load-balancer/load-balancer-floating-ip";
     NAT_POOLS = "PL0320", "inbound NAT rules beside inbound NAT pools",
         "The load balancer has inbound NAT pools, which scale sets use. Azure refuses to add or change inbound NAT rules \

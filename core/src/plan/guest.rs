@@ -54,7 +54,7 @@ pub struct GuestPlan {
     pub gone: bool,
     /// A person said that it may be unready: it holds nothing up.
     pub accepted_unready: bool,
-    /// What the rules of load balancers that are written make it serve now.
+    /// What the rules of load balancers that are written make it serve until then: now, or from a join ahead of that write on.
     pub serving: Vec<Service>,
     /// Services that no application of it answers for.
     pub silent: Vec<Service>,
@@ -180,7 +180,8 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
             let services = plan.needs.services.iter();
             plan.silent = services.filter(unheard).cloned().collect();
             if !plan.silent.is_empty() {
-                plan.serving = around.rules.written(&membership.observed).services;
+                let until_then = [membership.observed.as_slice(), &between].concat();
+                plan.serving = around.rules.written(&until_then).services;
             }
         }
         Some(Observation::Absent) => plan.gone = true,

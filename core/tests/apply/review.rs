@@ -343,6 +343,49 @@ fn a_rule_does_not_move_to_where_nothing_listens() {
     assert_eq!((flow.answering, flow.members), (0, 2));
 }
 
+/// Found by the model: a machine that joined a pool ahead of the write served the pool's old rule until then, refused its
+/// clients from then on, and the plan had not said so.
+#[test]
+fn a_rule_does_not_move_to_where_nothing_listens_on_a_machine_that_joins_early() {
+    let world = of_three();
+    let also_listens = |name: &str| {
+        world.with(|w| {
+            let listeners = &mut w.guests.get_mut(name).unwrap().listeners;
+            let mut new = listeners[0].clone();
+            new.port = 9090;
+            listeners.push(new);
+        });
+    };
+    also_listens("vm3");
+    world.apply(&two_pools("a", "b", ["a", "", "b"]));
+    // Rule one comes to pool b, so machines join b before it does. Until then rule two is there, which gives way to a third.
+    let text = two_pools("b", "b", ["b", "b", "b"])
+        .replace("rule \"two\"", "rule \"three\"")
+        .replace("backend_port = 8080", "backend_port = 9090");
+    let refused = world.plan(&configuration(&text), Mode::Apply);
+    let silent = refused.findings.iter().filter(|f| f.code == "PL0318");
+    let silent: Vec<String> = silent
+        .map(|f| format!("{} {}", f.addr.as_ref().unwrap(), f.what))
+        .collect();
+    let moves =
+        "rule \"three\" would move from 65.52.0.1:8080 to 65.52.0.1:9090, where nothing listens";
+    assert_eq!(
+        silent,
+        ["guest.vm1", "guest.vm2"].map(|name| format!("{name} {moves}"))
+    );
+    assert!(!refused.applyable);
+    also_listens("vm1");
+    also_listens("vm2");
+    world.with(|w| {
+        w.watch = Some(|w| {
+            for (name, answer) in w.connect("65.52.0.1", 8080, Protocol::Tcp) {
+                assert!(answer.is_ok(), "{name}: {answer:?} after {:?}", w.writes);
+            }
+        });
+    });
+    world.apply(&text);
+}
+
 /// A bug of the planner must not hang a pipeline at night.
 #[test]
 fn steps_that_wait_in_a_circle_fail() {

@@ -68,7 +68,7 @@ impl Said {
     }
 }
 
-/// What a guest serves now and would not serve after the switch: the packets arrive where nothing listens.
+/// What a guest serves until the switch and would not serve after it: the packets arrive where nothing listens.
 pub(super) fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Finding> {
     let answers = |s: &Service| facts.answers(s.protocol, &s.destination(), s.port);
     let same_flow = |a: &Service, b: &Service| {
@@ -102,7 +102,7 @@ pub(super) fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Find
                     after.rule
                 ),
             )
-            .note("clients that it serves now would be refused"),
+            .note("clients that it serves until then would be refused"),
         );
     }
     all
