@@ -132,7 +132,7 @@ pub(super) fn public_ip_prefix(
                 &written.value_span(),
                 format!("a block of {family} addresses has a prefix length of {range}"),
             )
-            .help("or change `version`"),
+            .help("another length, or another `version`"),
         );
     }
     match evaluator.id(Kind::PublicIpPrefix, block, each) {
