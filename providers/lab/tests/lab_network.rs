@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use plimsoll_lab::Lab;
 use plimsoll_lab::agent::ProbeOrder;
+use plimsoll_lab::layout::GuestName;
 use plimsoll_lab::seed::{Port, Protocol};
 use session::{Session, program};
 
@@ -242,8 +243,11 @@ fn unknown_and_windows_guests_are_answered_plainly() {
         return;
     };
     let mut seed = session.seed();
-    seed.guests[1].name = plimsoll_lab::layout::GuestName::parse("win").unwrap();
-    seed.guests[1].os = "windows".into();
+    let mut windows = seed.guests[1].clone();
+    windows.name = GuestName::parse("win").unwrap();
+    windows.os = "windows".into();
+    windows.network_interfaces[0].id = session.id("networkInterfaces", "win-nic");
+    seed.guests.push(windows);
     let status = session.block(session.lab().seed(&seed)).unwrap();
     let windows = status
         .guests
@@ -266,11 +270,11 @@ fn unknown_and_windows_guests_are_answered_plainly() {
     assert!(why.contains("no guest named `vm9`"), "{why}");
     assert!(error("vm9").contains("vm1"), "{}", error("vm9"));
     assert!(error("../etc").contains("1 to 64"), "{}", error("../etc"));
-    // Renamed in the configuration: the old guest still runs, because its cleanup may be due.
-    assert!(
-        status
-            .guests
-            .iter()
-            .any(|guest| guest.name.as_str() == "vm2" && guest.pid.is_some())
-    );
+    // Renamed in the configuration, it is the machine that it was, and answers to both names.
+    seed.guests[1].name = GuestName::parse("other").unwrap();
+    let renamed = session.block(session.lab().seed(&seed)).unwrap();
+    let names = renamed.guests.iter().map(|guest| guest.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["vm1", "vm2", "win"]);
+    assert!(renamed.guests[1].pid.is_some() && renamed.guests[1].pid == status.guests[1].pid);
+    assert!(command("vm2").is_ok() && command("other").is_ok());
 }
