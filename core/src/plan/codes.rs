@@ -76,7 +76,8 @@ codes! {
          the change. With the change, packets arrive at another address or port inside the guest (another backend port, \
          floating IP switched on or off, another frontend), and no socket there takes them: their connections would be \
          refused. Let the application listen there first (apply --until expand makes the address ready for it), or accept \
-         the finding where the interruption is meant.",
+         the finding where the interruption is meant. A guest that leaves the pool only after the change is asked as well: \
+         change the rule in a later apply, once it has left.",
         Error, "learn.microsoft.com/azure/load-balancer/load-balancer-floating-ip";
     NAT_POOLS = "PL0320", "inbound NAT rules beside inbound NAT pools",
         "The load balancer has inbound NAT pools, which scale sets use. Azure refuses to add or change inbound NAT rules \

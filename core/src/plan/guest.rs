@@ -58,6 +58,8 @@ pub struct GuestPlan {
     pub serving: Vec<Service>,
     /// Services that no application of it answers for.
     pub silent: Vec<Service>,
+    /// As `silent`, of pools that it leaves only after the main write of their load balancer.
+    pub silent_until_gone: Vec<Service>,
     pub blocked: Vec<String>,
 }
 
@@ -147,6 +149,7 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
         accepted_unready: false,
         serving: Vec::new(),
         silent: Vec::new(),
+        silent_until_gone: Vec::new(),
         blocked: membership.blocked,
     };
     plan.load_balancers = plan.pools.iter().filter_map(ArmId::parent).collect();
@@ -179,7 +182,12 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
             let unheard = |s: &&Service| !facts.answers(s.protocol, &s.destination(), s.port);
             let services = plan.needs.services.iter();
             plan.silent = services.filter(unheard).cloned().collect();
-            if !plan.silent.is_empty() {
+            if !plan.leaves.is_empty() {
+                let mut then = around.rules.demanded(&between).services;
+                then.retain(|service| unheard(&service) && !plan.silent.contains(service));
+                plan.silent_until_gone = then;
+            }
+            if !(plan.silent.is_empty() && plan.silent_until_gone.is_empty()) {
                 let until_then = [membership.observed.as_slice(), &between].concat();
                 plan.serving = around.rules.written(&until_then).services;
             }
@@ -261,6 +269,7 @@ fn forgotten(addr: &Addr, reference: &GuestRef, note: String) -> GuestPlan {
         accepted_unready: false,
         serving: Vec::new(),
         silent: Vec::new(),
+        silent_until_gone: Vec::new(),
         blocked: Vec::new(),
     }
 }

@@ -79,11 +79,11 @@ pub(super) fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Find
             && (a.frontend_port.is_some() || a.rule == b.rule)
     };
     let mut all = Vec::new();
-    for after in guest
-        .silent
-        .iter()
-        .filter(|s| s.mode == GuestMode::Loopback || (s.mode == GuestMode::Cluster && !s.floating))
-    {
+    let stays = guest.silent.iter().map(|s| (s, true));
+    let goes = guest.silent_until_gone.iter().map(|s| (s, false));
+    for (after, stays) in stays.chain(goes).filter(|(s, _)| {
+        s.mode == GuestMode::Loopback || (s.mode == GuestMode::Cluster && !s.floating)
+    }) {
         let mut served = guest.serving.iter().filter(|now| same_flow(now, after));
         let Some(now) = served.find(|now| answers(now)) else {
             continue;
@@ -102,7 +102,11 @@ pub(super) fn silent_switches(guest: &GuestPlan, facts: &GuestFacts) -> Vec<Find
                     after.rule
                 ),
             )
-            .note("clients that it serves until then would be refused"),
+            .note(if stays {
+                "clients that it serves until then would be refused"
+            } else {
+                "clients that it serves now would be refused until it has left the pool; change the rule in a later apply"
+            }),
         );
     }
     all
