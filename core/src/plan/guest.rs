@@ -37,6 +37,8 @@ pub struct GuestPlan {
     pub record: Vec<StateEdit>,
     /// Entries to take out of the state when the guest was contracted.
     pub forget: Vec<EntryKey>,
+    /// What of ours stays in a guest that left the configuration: a rule still reaches it, by somebody else's doing.
+    pub kept: Vec<EntryKey>,
     pub declared: bool,
     /// What the rules demand of it when all is done.
     pub needs: Needs,
@@ -139,6 +141,7 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
         between: <[Needs; 2]>::default(),
         record: membership.record,
         forget: Vec::new(),
+        kept: Vec::new(),
         declared: declared.is_some(),
         needs: wanted,
         load_balancers: BTreeSet::new(),
@@ -212,6 +215,10 @@ pub fn guest(reference: &GuestRef, membership: Membership, around: &Surroundings
         let note = "it joins no pool until it can be read";
         plan.change.notes.push(note.to_owned());
     }
+    if !plan.kept.is_empty() {
+        let note = "a rule still reaches it: the state keeps it until none does";
+        plan.change.notes.push(note.to_owned());
+    }
     plan.change.action = action(&plan, recorded.is_some());
     plan
 }
@@ -258,6 +265,7 @@ fn forgotten(addr: &Addr, reference: &GuestRef, note: String) -> GuestPlan {
         between: <[Needs; 2]>::default(),
         record: Vec::new(),
         forget: Vec::new(),
+        kept: Vec::new(),
         declared: false,
         needs: Needs::default(),
         pools: BTreeSet::new(),
@@ -296,6 +304,11 @@ fn action(plan: &GuestPlan, recorded: bool) -> Action {
         && plan.leaves.is_empty();
     match (plan.declared, works) {
         (false, true) => Action::Delete,
+        // The state goes on with it, so that it is taken back once nobody needs it.
+        (false, false) if !plan.kept.is_empty() && recorded && plan.record.is_empty() => {
+            Action::NoOp
+        }
+        (false, false) if !plan.kept.is_empty() => Action::Adopt,
         (false, false) => Action::Forget,
         (true, true) if adopts_only => Action::Adopt,
         (true, true) => Action::Update,

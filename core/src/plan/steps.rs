@@ -154,7 +154,12 @@ fn records(draft: &mut Draft, work: &Work<'_>) {
             addr: plan.addr.clone(),
             key: key.clone(),
         }));
-        if !plan.declared && plan.release.is_empty() {
+        if !plan.declared && !plan.kept.is_empty() {
+            if !plan.record.is_empty() {
+                record.extend(guest_edits(plan));
+            }
+            record.extend(plan.record.iter().cloned());
+        } else if !plan.declared && plan.release.is_empty() {
             record.push(match &plan.unreadable {
                 Some(_) => StateEdit::Pending {
                     addr: plan.addr.clone(),

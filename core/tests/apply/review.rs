@@ -645,3 +645,42 @@ fn a_rule_whose_flow_somebody_else_has_is_said_before_anything_is_written() {
     world.apply(&renamed);
     assert!(!plan(&world, &renamed).has_changes());
 }
+
+/// Found by the model: a rule that somebody tied to the machine by hand still reaches one that left the configuration. The
+/// state forgot the machine with the opening in it, which nobody took away any more.
+#[test]
+fn what_a_machine_that_left_keeps_for_a_rule_goes_with_the_rule() {
+    let world = applied();
+    let tied = EXAMPLE.replace(
+        "  rule \"green\" {",
+        "  inbound_nat_rule \"ssh\" {\n    frontend = frontend.green\n    protocol = \"Tcp\"\n    frontend_port = 2222\n    \
+         backend_port = 22\n  }\n\n  rule \"green\" {",
+    );
+    world.apply(&tied);
+    let opening: EntryKey = "firewall tcp port 22 to 10.0.0.12".parse().unwrap();
+    world.with(|w| {
+        let nic = crate::world::network("networkInterfaces", "vm2-nic");
+        let web = w.load_balancers.keys().next().unwrap().clone();
+        let target = nic.child("ipConfigurations", "ipconfig1");
+        w.nat_targets.insert((web, "ssh".to_owned()), target);
+    });
+    let without_vm2 = |text: &str| {
+        let from = text.find("guest \"vm2\" {").unwrap();
+        let to = from + text[from..].find("\n}\n").unwrap() + 3;
+        format!("{}{}", &text[..from], &text[to..])
+    };
+    let is_open = || world.with(|w| w.guests["vm2"].state_of(&opening).live);
+    let is_known = || {
+        let mut known = world.state().unwrap().resources.into_keys();
+        known.any(|addr| addr.to_string() == "guest.vm2")
+    };
+    world.apply(&without_vm2(&tied));
+    assert!(is_open() && is_known());
+    assert!(!plan(&world, &without_vm2(&tied)).has_changes());
+    world.apply(&without_vm2(EXAMPLE));
+    assert!(!is_open() && !is_known());
+    world.with(|w| {
+        let record = w.guests["vm2"].record();
+        assert!(record.is_none_or(|record| record.entries.is_empty()));
+    });
+}

@@ -77,6 +77,9 @@ pub(super) fn inside(
             plan.relies_on.push(key.clone());
             continue;
         }
+        if !plan.declared {
+            plan.kept.push(key.clone());
+        }
         if before.live && before.survives && mine && !stale_claims {
             plan.relies_on.push(key.clone());
             if !recorded.contains(key) {
@@ -115,6 +118,9 @@ pub(super) fn inside(
         let is_mine = before.claims.iter().any(is_ours);
         // What is not there serves nobody: then it is given up like any other.
         if let Some(because) = kept.because(&key).filter(|_| before.live && !is_shared) {
+            if !plan.declared && is_mine {
+                plan.kept.push(key.clone());
+            }
             if is_mine && !before.survives {
                 gain(plan, facts, &key, &before, because, around);
             } else if !recorded.contains(&key) {
@@ -250,6 +256,9 @@ fn hold_for_the_switch(
         });
         held.insert(key.clone());
         if stays {
+            if !plan.declared {
+                plan.kept.push(key);
+            }
             continue;
         }
         plan.release.push(Touch {

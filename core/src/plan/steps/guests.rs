@@ -158,7 +158,7 @@ pub(super) fn contract(draft: &mut Draft, index: &Index, work: &Work<'_>) {
             addr: plan.addr.clone(),
             key: touch.key.clone(),
         }));
-        if !plan.declared {
+        if !plan.declared && plan.kept.is_empty() {
             record.push(StateEdit::Remove {
                 addr: plan.addr.clone(),
             });
