@@ -112,10 +112,13 @@ ip addr add 10.0.0.100/32 dev lo; nft insert rule inet filter input iifname eth1
         ("10.0.0.100", 7000, "10.0.0.100:7000"),
         ("fd00:f1::1", 80, "[fd00:f1::1]:8080"),
     ] {
-        let order = ProbeOrder {
-            count: 5,
-            ..ProbeOrder::tcp(address.parse().unwrap(), port)
-        };
+        let one = ProbeOrder::tcp(address.parse().unwrap(), port);
+        // The kernel drops what is sent before the link of a NIC is up, and this one was attached a moment ago.
+        let begun = Instant::now();
+        while !session.block(session.lab().probe(&one)).unwrap()[0].ok {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{address}");
+        }
+        let order = ProbeOrder { count: 5, ..one };
         let answers = session.block(session.lab().probe(&order)).unwrap();
         assert!(
             answers.iter().all(|it| it.seen.as_deref() == Some(seen)),
